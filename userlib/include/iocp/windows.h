@@ -1,0 +1,724 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
+/*
+ * libiocp, Windows names: completion ports, overlapped files and thread pool
+ * I/O with the names, types and results of <windows.h>, over <iocp.h>.
+ *
+ * What is declared here works; what does not work is not declared.  The facts
+ * in brackets (CP, OV, NM, TP) are the ones the comment is about; how the
+ * library differs from Windows is in docs/deviations.md.
+ *
+ * Rules for all functions
+ *
+ * A function that fails returns FALSE, NULL or INVALID_HANDLE_VALUE and sets
+ * the last error of the calling thread; one that succeeds leaves it alone
+ * (CP-46), except CreateFileA with CREATE_ALWAYS and OPEN_ALWAYS, as documented.
+ * The raw errno behind it is iocp_last_errno().
+ *
+ * A HANDLE is an index with a generation and not a file descriptor: a closed
+ * handle is ERROR_INVALID_HANDLE and never another file.  Handles belong to the
+ * process: they do not survive exec, and after fork() all of the parent's are
+ * ERROR_INVALID_HANDLE in the child.  All functions may be called from any
+ * thread, also from callbacks, but not from signal handlers.
+ *
+ * An OVERLAPPED and its buffer belong to the system from the call that returned
+ * ERROR_IO_PENDING until the completion has been taken: by a callback, by
+ * GetQueuedCompletionStatus(), or, on a handle with neither port nor TP_IO, by
+ * GetOverlappedResult().  The library writes Internal and InternalHigh in the
+ * thread that takes the completion (CP-49), Internal last (OV-4).
+ */
+#ifndef IOCP_WINDOWS_H
+#define IOCP_WINDOWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Types.  Windows' long has 32 bits: LONG, ULONG and DWORD are int here, so
+ * print them with a cast or as %u.
+ */
+#define VOID		void
+#define CONST		const
+#define WINAPI
+#define CALLBACK
+#define NTAPI
+#define APIENTRY	WINAPI
+
+typedef int BOOL;
+typedef unsigned char BYTE;
+typedef unsigned char UCHAR;
+typedef unsigned char BOOLEAN;
+typedef char CHAR;
+typedef short SHORT;
+typedef unsigned short WORD;
+typedef unsigned short USHORT;
+typedef int INT;
+typedef unsigned int UINT;
+typedef int32_t LONG;
+typedef uint32_t ULONG;
+typedef uint32_t DWORD;
+typedef int64_t LONGLONG;
+typedef uint64_t ULONGLONG;
+typedef uint64_t DWORDLONG;
+typedef int64_t LONG64;
+typedef uint64_t ULONG64;
+typedef uint64_t DWORD64;
+typedef intptr_t LONG_PTR;
+typedef uintptr_t ULONG_PTR;
+typedef intptr_t INT_PTR;
+typedef uintptr_t UINT_PTR;
+typedef uintptr_t DWORD_PTR;
+typedef uintptr_t SIZE_T;
+typedef intptr_t SSIZE_T;
+typedef void *PVOID;
+typedef void *LPVOID;
+typedef const void *LPCVOID;
+typedef void *HANDLE;
+typedef HANDLE *PHANDLE;
+typedef HANDLE *LPHANDLE;
+typedef char *LPSTR;
+typedef const char *LPCSTR;
+typedef BOOL *PBOOL;
+typedef BOOL *LPBOOL;
+typedef BYTE *PBYTE;
+typedef BYTE *LPBYTE;
+typedef LONG *PLONG;
+typedef LONG *LPLONG;
+typedef ULONG *PULONG;
+typedef DWORD *PDWORD;
+typedef DWORD *LPDWORD;
+typedef ULONG_PTR *PULONG_PTR;
+typedef LONG NTSTATUS;
+
+typedef union _LARGE_INTEGER {
+	__extension__ struct {
+		DWORD LowPart;
+		LONG HighPart;
+	};
+	struct {
+		DWORD LowPart;
+		LONG HighPart;
+	} u;
+	LONGLONG QuadPart;
+} LARGE_INTEGER, *PLARGE_INTEGER;
+
+typedef union _ULARGE_INTEGER {
+	__extension__ struct {
+		DWORD LowPart;
+		DWORD HighPart;
+	};
+	struct {
+		DWORD LowPart;
+		DWORD HighPart;
+	} u;
+	ULONGLONG QuadPart;
+} ULARGE_INTEGER, *PULARGE_INTEGER;
+
+typedef struct _SECURITY_ATTRIBUTES {
+	DWORD nLength;
+	LPVOID lpSecurityDescriptor;
+	BOOL bInheritHandle;
+} SECURITY_ATTRIBUTES, *PSECURITY_ATTRIBUTES, *LPSECURITY_ATTRIBUTES;
+
+/* OV-1: 32 bytes; Internal is an NTSTATUS, InternalHigh the bytes. */
+typedef struct _OVERLAPPED {
+	ULONG_PTR Internal;
+	ULONG_PTR InternalHigh;
+	__extension__ union {
+		__extension__ struct {
+			DWORD Offset;
+			DWORD OffsetHigh;
+		};
+		PVOID Pointer;
+	};
+	HANDLE hEvent;
+} OVERLAPPED, *LPOVERLAPPED;
+
+typedef struct _OVERLAPPED_ENTRY {
+	ULONG_PTR lpCompletionKey;
+	LPOVERLAPPED lpOverlapped;
+	ULONG_PTR Internal;
+	DWORD dwNumberOfBytesTransferred;
+} OVERLAPPED_ENTRY, *LPOVERLAPPED_ENTRY;
+
+#ifndef FALSE
+#define FALSE	0
+#endif
+#ifndef TRUE
+#define TRUE	1
+#endif
+
+#define INVALID_HANDLE_VALUE	((HANDLE)(LONG_PTR)-1)
+#define INFINITE		0xFFFFFFFFU
+#define MAXDWORD		0xFFFFFFFFU
+#define MAX_PATH		260
+
+#define UNREFERENCED_PARAMETER(p)	((void)(p))
+#define ZeroMemory(p, n)	__builtin_memset((p), 0, (n))
+#define FillMemory(p, n, c)	__builtin_memset((p), (c), (n))
+#define CopyMemory(d, s, n)	__builtin_memcpy((d), (s), (n))
+#define MoveMemory(d, s, n)	__builtin_memmove((d), (s), (n))
+
+/*
+ * Codes of GetLastError() and IoResult that the library uses; the table that
+ * makes them of errno and NTSTATUS is in the library's error.c.
+ */
+#define NO_ERROR			0U
+#define ERROR_SUCCESS			0U
+#define ERROR_INVALID_FUNCTION		1U
+#define ERROR_FILE_NOT_FOUND		2U
+#define ERROR_PATH_NOT_FOUND		3U
+#define ERROR_TOO_MANY_OPEN_FILES	4U
+#define ERROR_ACCESS_DENIED		5U
+#define ERROR_INVALID_HANDLE		6U
+#define ERROR_NOT_ENOUGH_MEMORY		8U
+#define ERROR_OUTOFMEMORY		14U
+#define ERROR_NOT_SAME_DEVICE		17U
+#define ERROR_WRITE_PROTECT		19U
+#define ERROR_NOT_READY			21U
+#define ERROR_CRC			23U
+#define ERROR_SHARING_VIOLATION		32U
+#define ERROR_LOCK_VIOLATION		33U
+#define ERROR_HANDLE_EOF		38U
+#define ERROR_HANDLE_DISK_FULL		39U
+#define ERROR_NOT_SUPPORTED		50U
+#define ERROR_UNEXP_NET_ERR		59U
+#define ERROR_NETNAME_DELETED		64U
+#define ERROR_FILE_EXISTS		80U
+#define ERROR_INVALID_PARAMETER		87U
+#define ERROR_BROKEN_PIPE		109U
+#define ERROR_DISK_FULL			112U
+#define ERROR_SEM_TIMEOUT		121U
+#define ERROR_WAIT_NO_CHILDREN		128U
+#define ERROR_NEGATIVE_SEEK		131U
+#define ERROR_DIR_NOT_EMPTY		145U
+#define ERROR_BUSY			170U
+#define ERROR_ALREADY_EXISTS		183U
+#define ERROR_FILENAME_EXCED_RANGE	206U
+#define ERROR_FILE_TOO_LARGE		223U
+#define ERROR_NO_DATA			232U
+#define ERROR_PIPE_NOT_CONNECTED	233U
+#define ERROR_MORE_DATA			234U
+#define WAIT_TIMEOUT			258U
+#define ERROR_DIRECTORY			267U
+#define ERROR_NOT_OWNER			288U
+#define ERROR_TOO_MANY_POSTS		298U
+#define ERROR_NO_SUCH_DEVICE		433U
+#define ERROR_ABANDONED_WAIT_0		735U
+#define ERROR_OPERATION_ABORTED		995U
+#define ERROR_IO_INCOMPLETE		996U
+#define ERROR_IO_PENDING		997U
+#define ERROR_NOACCESS			998U
+#define ERROR_FILE_INVALID		1006U
+#define ERROR_IO_DEVICE			1117U
+#define ERROR_POSSIBLE_DEADLOCK		1131U
+#define ERROR_TOO_MANY_LINKS		1142U
+#define ERROR_DEVICE_NOT_CONNECTED	1167U
+#define ERROR_NOT_FOUND			1168U
+#define ERROR_CONNECTION_REFUSED	1225U
+#define ERROR_ADDRESS_ALREADY_ASSOCIATED 1227U
+#define ERROR_NETWORK_UNREACHABLE	1231U
+#define ERROR_HOST_UNREACHABLE		1232U
+#define ERROR_CONNECTION_ABORTED	1236U
+#define ERROR_DISK_QUOTA_EXCEEDED	1295U
+#define ERROR_PRIVILEGE_NOT_HELD	1314U
+#define ERROR_NO_SYSTEM_RESOURCES	1450U
+#define ERROR_INVALID_USER_BUFFER	1784U
+#define ERROR_NOT_ENOUGH_QUOTA		1816U
+
+/* The NTSTATUS values that <windows.h> has; <ntstatus.h> here has the rest. */
+#define STATUS_WAIT_0			((NTSTATUS)0x00000000)
+#define STATUS_ABANDONED_WAIT_0		((NTSTATUS)0x00000080)
+#define STATUS_TIMEOUT			((NTSTATUS)0x00000102)
+#define STATUS_PENDING			((NTSTATUS)0x00000103)
+#define STATUS_ACCESS_VIOLATION		((NTSTATUS)0xC0000005)
+#define STATUS_INVALID_HANDLE		((NTSTATUS)0xC0000008)
+#define STATUS_INVALID_PARAMETER	((NTSTATUS)0xC000000D)
+#define STATUS_NO_MEMORY		((NTSTATUS)0xC0000017)
+
+/*
+ * Last error
+ */
+
+/** GetLastError() - the calling thread's last error; 0 in a new thread. */
+DWORD WINAPI GetLastError(VOID);
+
+/** SetLastError() - set it. */
+VOID WINAPI SetLastError(DWORD dwErrCode);
+
+/**
+ * iocp_last_errno() - errno behind the last error of this thread.
+ *
+ * Where the library itself found the error (say, a handle that is not one) it is
+ * the errno that fits best.  During a callback it is the one behind IoResult.
+ */
+int iocp_last_errno(void);
+
+/*
+ * Files
+ */
+
+#define DELETE			0x00010000U
+#define READ_CONTROL		0x00020000U
+#define SYNCHRONIZE		0x00100000U
+#define GENERIC_ALL		0x10000000U
+#define GENERIC_EXECUTE		0x20000000U
+#define GENERIC_WRITE		0x40000000U
+#define GENERIC_READ		0x80000000U
+#define FILE_READ_DATA		0x00000001U
+#define FILE_WRITE_DATA		0x00000002U
+#define FILE_APPEND_DATA	0x00000004U
+#define FILE_READ_ATTRIBUTES	0x00000080U
+#define FILE_WRITE_ATTRIBUTES	0x00000100U
+
+#define FILE_SHARE_READ		0x00000001U
+#define FILE_SHARE_WRITE	0x00000002U
+#define FILE_SHARE_DELETE	0x00000004U
+
+#define CREATE_NEW		1U
+#define CREATE_ALWAYS		2U
+#define OPEN_EXISTING		3U
+#define OPEN_ALWAYS		4U
+#define TRUNCATE_EXISTING	5U
+
+#define FILE_ATTRIBUTE_READONLY		0x00000001U
+#define FILE_ATTRIBUTE_ARCHIVE		0x00000020U
+#define FILE_ATTRIBUTE_NORMAL		0x00000080U
+
+#define FILE_FLAG_SEQUENTIAL_SCAN	0x08000000U
+#define FILE_FLAG_RANDOM_ACCESS		0x10000000U
+#define FILE_FLAG_NO_BUFFERING		0x20000000U
+#define FILE_FLAG_OVERLAPPED		0x40000000U
+#define FILE_FLAG_WRITE_THROUGH		0x80000000U
+
+#define FILE_BEGIN	0U
+#define FILE_CURRENT	1U
+#define FILE_END	2U
+
+/**
+ * CreateFileA() - open or create a file, block device, FIFO or terminal.
+ * @lpFileName: a path as open(2) takes it
+ * @dwDesiredAccess: GENERIC_READ, GENERIC_WRITE, GENERIC_ALL, FILE_READ_DATA,
+ *	FILE_WRITE_DATA; FILE_APPEND_DATA without write access opens O_APPEND;
+ *	0 opens for GetFileSizeEx() only
+ * @dwShareMode: any combination; checked for validity, not enforced (Linux has
+ *	no mandatory sharing)
+ * @lpSecurityAttributes: ignored: files are always closed on exec
+ * @dwCreationDisposition: CREATE_NEW ... TRUNCATE_EXISTING
+ * @dwFlagsAndAttributes: FILE_FLAG_OVERLAPPED; FILE_FLAG_NO_BUFFERING is
+ *	O_DIRECT; FILE_FLAG_WRITE_THROUGH is O_DSYNC; the two access hints are
+ *	posix_fadvise(2); FILE_ATTRIBUTE_READONLY creates without write permission
+ * @hTemplateFile: NULL, or a valid handle, which is not looked at
+ *
+ * Return: a handle; or INVALID_HANDLE_VALUE, with last error 2 no such file,
+ * 3 no such directory, 5 not permitted or a directory, 80 exists (CREATE_NEW),
+ * 87 a value that is not listed above, 4, 8, 19, 112 and the rest of the table.
+ * With CREATE_ALWAYS and OPEN_ALWAYS success sets the last error: 183 if the
+ * file was there, else 0.
+ */
+HANDLE WINAPI CreateFileA(LPCSTR lpFileName, DWORD dwDesiredAccess, DWORD dwShareMode,
+			  LPSECURITY_ATTRIBUTES lpSecurityAttributes, DWORD dwCreationDisposition,
+			  DWORD dwFlagsAndAttributes, HANDLE hTemplateFile);
+#ifndef UNICODE
+#define CreateFile	CreateFileA
+#endif
+
+/**
+ * CloseHandle() - close a file or a port.
+ *
+ * File: what is in flight is cancelled and its completions come as usual (995),
+ * with a port also after this call (OV-30); without one, OVERLAPPEDs are final
+ * once HasOverlappedIoCompleted() says so.  Nothing in flight: nothing is queued
+ * (OV-31).  A call of another thread that is using the file goes on undisturbed.
+ * Port: waiting threads return with 735 (CP-50), packets that wait are lost
+ * (CP-51), its files remain usable.
+ *
+ * Return: TRUE; FALSE with 6 not a handle or closed already.
+ */
+BOOL WINAPI CloseHandle(HANDLE hObject);
+
+/**
+ * ReadFile() - read, overlapped or not.
+ * @lpNumberOfBytesRead: may be NULL with an OVERLAPPED; set to 0 first (OV-14)
+ * @lpOverlapped: on a handle with FILE_FLAG_OVERLAPPED it is required (87);
+ *	otherwise NULL reads at the file pointer, and an OVERLAPPED at its offset,
+ *	and moves the pointer (OV-5).  hEvent must be NULL: there are no events
+ *
+ * Overlapped: FALSE with 997 is the usual answer, and a completion follows.
+ * TRUE only if the handle has FILE_SKIP_COMPLETION_PORT_ON_SUCCESS, or neither
+ * port nor TP_IO and is not a disk file; then it is done and no completion
+ * follows (NM-5, OV-15b).  Any other error: nothing was started, no completion
+ * follows (NM-8); Internal then holds the status.
+ * End of file: 38 for files and devices, 109 for pipes, success with 0 bytes for
+ * sockets (OV-15, OV-17), in the completion; not overlapped: TRUE with 0 bytes,
+ * with an OVERLAPPED FALSE with 38; pipes 109.
+ *
+ * Errors found at once: 6, 5 not opened for it, 87 a negative offset (OV-7),
+ * 998 a bad buffer (OV-22), 1450 or 8 a limit.
+ */
+BOOL WINAPI ReadFile(HANDLE hFile, LPVOID lpBuffer, DWORD nNumberOfBytesToRead,
+		     LPDWORD lpNumberOfBytesRead, LPOVERLAPPED lpOverlapped);
+
+/**
+ * WriteFile() - write; as ReadFile().
+ *
+ * An offset of -1 (both halves 0xFFFFFFFF) appends (OV-7).  Success means all
+ * bytes (OV-20).  A pipe without reader is 232 at once and 109 in a completion,
+ * never a SIGPIPE.
+ */
+BOOL WINAPI WriteFile(HANDLE hFile, LPCVOID lpBuffer, DWORD nNumberOfBytesToWrite,
+		      LPDWORD lpNumberOfBytesWritten, LPOVERLAPPED lpOverlapped);
+
+/** FlushFileBuffers() - fsync(2).  FALSE: 5 not open for writing, 6, 1117 ... */
+BOOL WINAPI FlushFileBuffers(HANDLE hFile);
+
+/** GetFileSizeEx() - size of a file or block device.  FALSE: 6, 1 has no size. */
+BOOL WINAPI GetFileSizeEx(HANDLE hFile, PLARGE_INTEGER lpFileSize);
+
+/**
+ * SetFilePointerEx() - move the pointer that calls without OVERLAPPED use.
+ * FALSE: 6, 87 unknown method, 131 it would be negative.
+ */
+BOOL WINAPI SetFilePointerEx(HANDLE hFile, LARGE_INTEGER liDistanceToMove,
+			     PLARGE_INTEGER lpNewFilePointer, DWORD dwMoveMethod);
+
+/**
+ * GetOverlappedResult() - what became of an overlapped operation (OV-11).
+ * @bWait: wait for it
+ *
+ * On a handle with neither port nor TP_IO this is what takes completions; on the
+ * others they are taken by GetQueuedCompletionStatus() or the pool, and this
+ * waits until they were.  It consumes no packet (OV-13).
+ *
+ * Return: TRUE; FALSE with 996 pending (the count is not written), 6 bWait and
+ * not a handle, or the operation's error; the count is written then too.
+ */
+BOOL WINAPI GetOverlappedResult(HANDLE hFile, LPOVERLAPPED lpOverlapped,
+				LPDWORD lpNumberOfBytesTransferred, BOOL bWait);
+
+/**
+ * HasOverlappedIoCompleted() - TRUE once Internal is not STATUS_PENDING (OV-2).
+ *
+ * A call and not only a look: on a handle with neither port nor TP_IO somebody
+ * must take the completion.
+ */
+BOOL WINAPI iocp_overlapped_completed(const OVERLAPPED *overlapped);
+#define HasOverlappedIoCompleted(lpOverlapped)	iocp_overlapped_completed(lpOverlapped)
+
+/**
+ * CancelIoEx() - ask for the end of one or (NULL) all operations of a handle.
+ *
+ * Any thread's, not of other processes (OV-24).  It only marks (OV-25): each
+ * still ends once, with 995 or its normal result.
+ *
+ * Return: TRUE; FALSE with 1168 nothing found: it has ended and its completion
+ * comes or came (TR-6); 6.
+ */
+BOOL WINAPI CancelIoEx(HANDLE hFile, LPOVERLAPPED lpOverlapped);
+
+#define FILE_SKIP_COMPLETION_PORT_ON_SUCCESS	0x1
+#define FILE_SKIP_SET_EVENT_ON_HANDLE		0x2
+
+/**
+ * SetFileCompletionNotificationModes() - NM-1: adds modes, never clears one.
+ * @Flags: SKIP_COMPLETION_PORT_ON_SUCCESS: what succeeds at once returns TRUE and
+ *	queues no packet; SKIP_SET_EVENT_ON_HANDLE is kept and changes nothing,
+ *	file handles are not signals here.  Unknown bits are ignored.
+ *
+ * Before or after the association (NM-2).  For all handles of the open file.
+ *
+ * Return: TRUE; FALSE with 6, 87 not opened with FILE_FLAG_OVERLAPPED.
+ */
+BOOL WINAPI SetFileCompletionNotificationModes(HANDLE FileHandle, UCHAR Flags);
+
+/**
+ * _get_osfhandle() - a handle for a file descriptor (any kind of file).
+ *
+ * The handle has the descriptor's open file, through a duplicate of it; the
+ * descriptor stays the caller's.  A second call for the same open file gives the
+ * same handle while that is open, so that dup'ed descriptors are one file object
+ * (CP-9; where the kernel has kcmp(2)).  It counts as opened with
+ * FILE_FLAG_OVERLAPPED.  End it with CloseHandle().
+ *
+ * Return: the handle; -1 with last error 6.
+ */
+intptr_t _get_osfhandle(int fd);
+
+/**
+ * _open_osfhandle() - a file descriptor for a handle.
+ * @flags: O_APPEND and O_CLOEXEC are honoured, others ignored, as on Windows
+ *
+ * The descriptor is a duplicate: close(2) it, the handle remains.
+ *
+ * Return: the descriptor; -1 with last error 6 or 4.
+ */
+int _open_osfhandle(intptr_t osfhandle, int flags);
+
+/*
+ * Completion ports
+ */
+
+/**
+ * CreateIoCompletionPort() - make a port, bring a file into one, or both (CP-1).
+ * @FileHandle: opened with FILE_FLAG_OVERLAPPED; or INVALID_HANDLE_VALUE
+ * @ExistingCompletionPort: NULL makes one
+ * @CompletionKey: comes with every packet of the file (CP-6)
+ * @NumberOfConcurrentThreads: 0: processors (CP-5); only looked at when a port is
+ *	made
+ *
+ * Return: the port (CP-3: the same handle as given); NULL with 87 no file and an
+ * existing port (CP-2), a file that is in a port or TP_IO already (CP-7) or was
+ * not opened for overlapped I/O (CP-8); 6 a bad handle; 2 no /dev/iocp: the
+ * module is not loaded; 50 a file of a kind that cannot do it.
+ */
+HANDLE WINAPI CreateIoCompletionPort(HANDLE FileHandle, HANDLE ExistingCompletionPort,
+				     ULONG_PTR CompletionKey, DWORD NumberOfConcurrentThreads);
+
+/**
+ * GetQueuedCompletionStatus() - take one packet (CP-44).
+ *
+ * The thread joins the port (CP-30), except inside a pool callback, where it
+ * stays with its pool (TR-10).
+ *
+ * Return: TRUE, a packet of success.  FALSE with *lpOverlapped not NULL: a packet
+ * of an operation that failed, its error is the last error; counts and key are
+ * written.  FALSE with *lpOverlapped NULL: no packet, nothing else is written:
+ * 258 in time, 735 the port was closed, 6 not a port.
+ */
+BOOL WINAPI GetQueuedCompletionStatus(HANDLE CompletionPort, LPDWORD lpNumberOfBytesTransferred,
+				      PULONG_PTR lpCompletionKey, LPOVERLAPPED *lpOverlapped,
+				      DWORD dwMilliseconds);
+
+/**
+ * GetQueuedCompletionStatusEx() - take up to @ulCount packets (CP-52).
+ * @lpCompletionPortEntries: Internal has the NTSTATUS of each
+ * @ulNumEntriesRemoved: 0 where nothing was taken in time (CP-54)
+ * @fAlertable: there are no APCs; TRUE changes nothing
+ *
+ * Return: TRUE, one or more, whatever their status; FALSE with 258, 735, 6 as
+ * above, or 87: room for 0 (CP-53).
+ */
+BOOL WINAPI GetQueuedCompletionStatusEx(HANDLE CompletionPort,
+					LPOVERLAPPED_ENTRY lpCompletionPortEntries, ULONG ulCount,
+					PULONG ulNumEntriesRemoved, DWORD dwMilliseconds,
+					BOOL fAlertable);
+
+/**
+ * PostQueuedCompletionStatus() - queue a packet; all three values go through
+ * untouched (CP-24).  FALSE: 6, 1816 too many wait already, 1450 no memory.
+ */
+BOOL WINAPI PostQueuedCompletionStatus(HANDLE CompletionPort, DWORD dwNumberOfBytesTransferred,
+				       ULONG_PTR dwCompletionKey, LPOVERLAPPED lpOverlapped);
+
+/*
+ * Thread pool I/O, on the process's default pool
+ */
+
+typedef struct _TP_CALLBACK_INSTANCE TP_CALLBACK_INSTANCE, *PTP_CALLBACK_INSTANCE;
+typedef struct _TP_IO TP_IO, *PTP_IO;
+typedef struct _TP_POOL TP_POOL, *PTP_POOL;
+typedef struct _TP_CLEANUP_GROUP TP_CLEANUP_GROUP, *PTP_CLEANUP_GROUP;
+typedef DWORD TP_VERSION, *PTP_VERSION;
+
+typedef VOID (NTAPI *PTP_SIMPLE_CALLBACK)(PTP_CALLBACK_INSTANCE Instance, PVOID Context);
+typedef VOID (NTAPI *PTP_CLEANUP_GROUP_CANCEL_CALLBACK)(PVOID ObjectContext, PVOID CleanupContext);
+
+/**
+ * PTP_WIN32_IO_CALLBACK - the callback of a TP_IO (TP-2).
+ * @Instance: valid during the callback, on its thread (CI-1)
+ * @Context: from CreateThreadpoolIo()
+ * @Overlapped: the operation's OVERLAPPED
+ * @IoResult: NO_ERROR or a Win32 code; iocp_last_errno() has the raw errno, and
+ *	iocp_callback_packet() everything the kernel said
+ * @NumberOfBytesTransferred: pointer-sized
+ * @Io: the object
+ *
+ * It must return: no longjmp out of it, no ending of the thread (PL-9).
+ */
+typedef VOID (CALLBACK *PTP_WIN32_IO_CALLBACK)(PTP_CALLBACK_INSTANCE Instance, PVOID Context,
+					       PVOID Overlapped, ULONG IoResult,
+					       ULONG_PTR NumberOfBytesTransferred, PTP_IO Io);
+
+typedef enum _TP_CALLBACK_PRIORITY {
+	TP_CALLBACK_PRIORITY_HIGH,
+	TP_CALLBACK_PRIORITY_NORMAL,
+	TP_CALLBACK_PRIORITY_LOW,
+	TP_CALLBACK_PRIORITY_INVALID,
+	TP_CALLBACK_PRIORITY_COUNT = TP_CALLBACK_PRIORITY_INVALID
+} TP_CALLBACK_PRIORITY;
+
+struct _ACTIVATION_CONTEXT;
+
+/*
+ * PL-11, version 3.  Of its fields the priority and the finalization callback
+ * work; the setters of the others are not declared, and CreateThreadpoolIo()
+ * refuses an environment in which somebody set them by hand.
+ */
+typedef struct _TP_CALLBACK_ENVIRON_V3 {
+	TP_VERSION Version;
+	PTP_POOL Pool;
+	PTP_CLEANUP_GROUP CleanupGroup;
+	PTP_CLEANUP_GROUP_CANCEL_CALLBACK CleanupGroupCancelCallback;
+	PVOID RaceDll;
+	struct _ACTIVATION_CONTEXT *ActivationContext;
+	PTP_SIMPLE_CALLBACK FinalizationCallback;
+	union {
+		DWORD Flags;
+		struct {
+			DWORD LongFunction : 1;
+			DWORD Persistent : 1;
+			DWORD Private : 30;
+		} s;
+	} u;
+	TP_CALLBACK_PRIORITY CallbackPriority;
+	DWORD Size;
+} TP_CALLBACK_ENVIRON_V3, TP_CALLBACK_ENVIRON, *PTP_CALLBACK_ENVIRON;
+
+/** InitializeThreadpoolEnvironment() - version 3, normal priority (PL-12). */
+static inline VOID InitializeThreadpoolEnvironment(PTP_CALLBACK_ENVIRON pcbe)
+{
+	ZeroMemory(pcbe, sizeof(*pcbe));
+	pcbe->Version = 3;
+	pcbe->CallbackPriority = TP_CALLBACK_PRIORITY_NORMAL;
+	pcbe->Size = sizeof(*pcbe);
+}
+
+/** SetThreadpoolCallbackPriority() - priority of objects made with it (PL-13). */
+static inline VOID SetThreadpoolCallbackPriority(PTP_CALLBACK_ENVIRON pcbe,
+						 TP_CALLBACK_PRIORITY Priority)
+{
+	pcbe->CallbackPriority = Priority;
+}
+
+/** DestroyThreadpoolEnvironment() - the counterpart; nothing is held. */
+static inline VOID DestroyThreadpoolEnvironment(PTP_CALLBACK_ENVIRON pcbe)
+{
+	UNREFERENCED_PARAMETER(pcbe);
+}
+
+/**
+ * CreateThreadpoolIo() - completions of this file become callbacks (TP-1).
+ * @fl: opened with FILE_FLAG_OVERLAPPED, in no port and no TP_IO, ever
+ * @pcbe: NULL, or an environment; it is copied (TP-16)
+ *
+ * The pool has one port, its threads take packets from it themselves, and as
+ * many callbacks start at a time as there are processors.
+ *
+ * Return: the object; NULL with 87 (TP-1; or a bad environment), 6, 50 a field
+ * of the environment that is not supported, or a kind of file that cannot do
+ * it, 2 no /dev/iocp: the module is not loaded.
+ */
+PTP_IO WINAPI CreateThreadpoolIo(HANDLE fl, PTP_WIN32_IO_CALLBACK pfnio, PVOID pv,
+				 PTP_CALLBACK_ENVIRON pcbe);
+
+/**
+ * StartThreadpoolIo() - one operation will follow: before each of them (TP-3).
+ */
+VOID WINAPI StartThreadpoolIo(PTP_IO pio);
+
+/**
+ * CancelThreadpoolIo() - no completion will follow after all (TP-4).
+ *
+ * Once per StartThreadpoolIo() whose operation failed with anything but 997, or
+ * returned TRUE under FILE_SKIP_COMPLETION_PORT_ON_SUCCESS.  It cancels no I/O:
+ * that is CancelIoEx().  One too many is ignored (TR-1).
+ */
+VOID WINAPI CancelThreadpoolIo(PTP_IO pio);
+
+/**
+ * WaitForThreadpoolIoCallbacks() - until nothing is outstanding (TP-5).
+ * @fCancelPendingCallbacks: TRUE forgets what is outstanding first: its callbacks
+ *	do not run, though the I/O goes on and still owns OVERLAPPED and buffer
+ *	(TP-6, TR-4); the object can be used again (TP-7)
+ *
+ * From a callback of this very object it does not wait (Windows deadlocks,
+ * TP-20); with IOCP_DEBUG in the environment it says so on standard error.
+ * Once the file is closed and its last completion was taken, Starts without an
+ * operation are forgotten: the wait ends.
+ */
+VOID WINAPI WaitForThreadpoolIoCallbacks(PTP_IO pio, BOOL fCancelPendingCallbacks);
+
+/**
+ * CloseThreadpoolIo() - the caller is done with the object (TP-13).
+ *
+ * Never waits.  Callbacks that are outstanding still run (TP-15); completions
+ * without a Start are ignored and counted (TP-8).  Before or after the file's
+ * CloseHandle() (TP-14), also in a callback of its own (TP-21).  The file cannot
+ * get another TP_IO.
+ */
+VOID WINAPI CloseThreadpoolIo(PTP_IO pio);
+
+struct iocp_packet;
+
+/**
+ * iocp_callback_packet() - what the kernel said about the operation: res is 0 or
+ * -errno, info the bytes, flags IOCP_PKT_* (see <linux/iocp.h>).
+ * Valid during the callback.
+ */
+const struct iocp_packet *iocp_callback_packet(PTP_CALLBACK_INSTANCE Instance);
+
+/**
+ * iocp_stray_completions() - completions of a TP_IO that had no Start, of all
+ * objects ever (TP-8).  Each is a bug of the program; none did harm.
+ */
+uint64_t iocp_stray_completions(void);
+
+/*
+ * Small things that programs of this kind use
+ */
+
+/** Sleep() - @dwMilliseconds, INFINITE for ever; restarts after signals. */
+VOID WINAPI Sleep(DWORD dwMilliseconds);
+
+/* Full barriers, as on Windows. */
+static inline LONG InterlockedIncrement(LONG volatile *Addend)
+{
+	return __atomic_add_fetch(Addend, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedDecrement(LONG volatile *Addend)
+{
+	return __atomic_sub_fetch(Addend, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedExchange(LONG volatile *Target, LONG Value)
+{
+	return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedExchangeAdd(LONG volatile *Addend, LONG Value)
+{
+	return __atomic_fetch_add(Addend, Value, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedCompareExchange(LONG volatile *Destination, LONG ExChange,
+					      LONG Comperand)
+{
+	__atomic_compare_exchange_n(Destination, &Comperand, ExChange, 0, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	return Comperand;
+}
+
+static inline LONG64 InterlockedIncrement64(LONG64 volatile *Addend)
+{
+	return __atomic_add_fetch(Addend, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG64 InterlockedDecrement64(LONG64 volatile *Addend)
+{
+	return __atomic_sub_fetch(Addend, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG64 InterlockedExchangeAdd64(LONG64 volatile *Addend, LONG64 Value)
+{
+	return __atomic_fetch_add(Addend, Value, __ATOMIC_SEQ_CST);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* IOCP_WINDOWS_H */
