@@ -381,7 +381,7 @@ struct iocp_stats {
 	__u32 active;			/* threads that hold a packet (CP-31) */
 	__u32 waiting;			/* threads inside ENTER's wait */
 	__u32 assocs;
-	__u32 inflight;			/* accepted operations without their packet yet */
+	__u32 inflight;			/* operations running, or their packet waits outside the ring */
 	__u32 posted;			/* posted packets that wait outside the ring */
 	__aligned_u64 queued;		/* packets that wait */
 	__aligned_u64 completed;	/* packets made by operations, ever */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * compat.h - what differs between kernel versions, and nowhere else.
+ *
+ * Each entry says since when the plain form holds; drop it with the oldest
+ * kernel that needs it.
+ */
+#ifndef IOCP_COMPAT_H
+#define IOCP_COMPAT_H
+
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/version.h>
+
+/* 6.3: vm_flags are no longer written directly. */
+static inline void iocp_vm_flags_mod(struct vm_area_struct *vma, unsigned long set,
+				     unsigned long clear)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	vm_flags_mod(vma, set, clear);
+#else
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+#endif
+}
+
+/*
+ * 6.5: the vmas argument is gone.  Without "locked" the call never waits for a
+ * userfaultfd: such a page is an error to it, which is what a worker needs.
+ */
+static inline long iocp_pin_remote(struct mm_struct *mm, unsigned long start, unsigned long nr,
+				   unsigned int gup_flags, struct page **pages)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return pin_user_pages_remote(mm, start, nr, gup_flags, pages, NULL);
+#else
+	return pin_user_pages_remote(mm, start, nr, gup_flags, pages, NULL, NULL);
+#endif
+}
+
+/*
+ * 6.4: pipes obey IOCB_NOWAIT.  Before, only O_NONBLOCK of their description
+ * keeps a read from sleeping, so each association needs one of its own.
+ */
+static inline bool iocp_pipe_knows_nowait(void)
+{
+	return LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0);
+}
+
+/*
+ * 6.12: a buffered IOCB_NOWAIT read starts readahead without waiting for
+ * memory or for the device.  Before, only IOCB_NOIO keeps it from waiting; the
+ * price is that it may read less, even nothing, before the end of the file.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define IOCP_IOCB_NOWAIT	IOCB_NOWAIT
+#else
+#define IOCP_IOCB_NOWAIT	(IOCB_NOWAIT | IOCB_NOIO)
+#endif
+
+#endif /* IOCP_COMPAT_H */

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * iocp.h - the module's own types, their owners and their locks.
+ *
+ * Objects, and who keeps whom:
+ *
+ *   port     one open of /dev/iocp.  Kept by the open file, by every
+ *            association, owner and worker.  It pins the module.
+ *   owner    one process (mm) that has associations in the port.  Its
+ *            mmu_notifier tells when that mm ends, by exit, kill or exec.
+ *   assoc    a file in a port.  Kept by the port's table until DISASSOCIATE,
+ *            by each operation in flight and by stream work that runs.
+ *            It keeps the file, the port and the owner.
+ *   req      one operation that outlives its submission.  Two references:
+ *            the submitter's, as long as it is inside the file's read_iter or
+ *            write_iter, and the completion's, which the packet inherits.
+ *   pkt      a packet that can wait in a list; part of a req, of an assoc
+ *            (LAST) or alone (posted).  Memory for it is there before an
+ *            operation starts, so a completion cannot fail.
+ *   worker   a thread that waits on the port (CP-30); ends with the thread.
+ *
+ * Locks, outer to inner:
+ *
+ *   port->mutex        owners, associations coming and going; may sleep
+ *   assoc->lock        (irq) the association's operations and their state
+ *   owner->lock        (irq) the owner's list of associations; innermost
+ *   port->punt_lock    (irq) operations that wait for the work queue
+ *   port->lock         (raw, irq) packets, waiters, active count, the ring
+ *
+ * port->lock is a raw lock because a thread's death is reported from hard
+ * irq, also on PREEMPT_RT.  Under it nothing may take a sleeping lock: no
+ * kfree(), no wake_up() of a wait queue, no fput().  Waking a task is fine.
+ * Packets whose content was copied out are gathered in a list and let go after
+ * unlocking; poll waiters are woken after unlocking.
+ */
+#ifndef IOCP_H
+#define IOCP_H
+
+#include <linux/bvec.h>
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/irq_work.h>
+#include <linux/llist.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/refcount.h>
+#include <linux/uio.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <linux/iocp.h>
+
+#include "compat.h"
+
+#define IOCP_NAME		"iocp"
+/* Flags of operations that are known; the others are refused. */
+#define IOCP_OP_F_KNOWN		(IOCP_OP_F_INLINE_OK | IOCP_OP_F_NOSIGNAL | \
+				 IOCP_OP_F_FORCE_PUNT | IOCP_OP_F_KEY_IN_AUX2 | \
+				 IOCP_OP_F_PRIO_MASK | IOCP_OP_F_ANY_SHORT)
+
+#define IOCP_MAX_BATCH		4096	/* operations or packets per call */
+#define IOCP_COPY_BATCH		16	/* packets on the stack at a time */
+
+struct iocp_assoc;
+struct iocp_ring;
+struct iocp_user;
+
+/* Where a packet's memory comes from. */
+enum iocp_pkt_type {
+	IOCP_PKT_REQ,			/* struct iocp_req.pkt */
+	IOCP_PKT_POSTED,		/* alone, from iocp_pkt_cache */
+	IOCP_PKT_LAST,			/* struct iocp_assoc.last */
+};
+
+/*
+ * struct iocp_pkt - a packet and its place in one of the port's lists
+ * @node: in the port's lists, protected by port->lock
+ * @p: what the program gets
+ * @type: who frees it
+ */
+struct iocp_pkt {
+	struct list_head node;
+	struct iocp_packet p;
+	enum iocp_pkt_type type;
+};
+
+/* In order of service; the ring is served between HIGH and NORMAL. */
+enum iocp_list {
+	IOCP_LIST_FRONT,		/* packets given back after a failed copy */
+	IOCP_LIST_HIGH,
+	IOCP_LIST_NORMAL,
+	IOCP_LIST_LOW,
+	IOCP_NR_LISTS
+};
+
+/* A thread inside ENTER's wait, on its stack. */
+enum iocp_waiter_state {
+	IOCP_WAITING,
+	IOCP_HANDED,			/* @p is filled in */
+	IOCP_RETRY,			/* look at the queue again, in your own context */
+	IOCP_SHUT,			/* the port was shut down */
+};
+
+/*
+ * struct iocp_waiter - a parked thread
+ * @node: in port->waiters or port->guests, newest first; port->lock
+ * @task: whom to wake
+ * @p: the packet, valid once @state is IOCP_HANDED
+ * @seq: order of arrival among both lists
+ * @state: written under port->lock, read by the waiter with acquire
+ * @guest: does not count as active and is not bound by the limit (NO_ASSOC)
+ * @last: nobody else was waiting when the packet was handed over
+ */
+struct iocp_waiter {
+	struct list_head node;
+	struct task_struct *task;
+	struct iocp_packet p;
+	u64 seq;
+	int state;
+	bool guest;
+	bool last;
+};
+
+/*
+ * struct iocp_port - a completion port
+ *
+ * Comments name the lock of each group; without one a field is constant from
+ * SETUP on.  @live is published with release after everything else.
+ */
+struct iocp_port {
+	refcount_t refs;
+	int live;			/* SETUP has been done */
+
+	/* lock: packets, waiters and who runs */
+	raw_spinlock_t lock;
+	struct list_head lists[IOCP_NR_LISTS];
+	u32 nr_listed;			/* packets in all lists */
+	struct iocp_ring *ring;		/* NULL: none */
+	struct list_head waiters;	/* associated threads, newest first */
+	struct list_head guests;	/* NO_ASSOC threads, newest first */
+	u32 nr_waiting;
+	u64 waiter_seq;
+	u32 active;			/* CP-31: workers that hold a packet */
+	bool shut;			/* SHUTDOWN or last close: nothing is queued any more */
+	bool dead;			/* last close */
+	u64 st_completed, st_posts, st_handed, st_taken, st_given_back, st_dropped;
+
+	wait_queue_head_t poll_wait;
+
+	u32 concurrency;
+	u32 max_inflight;
+	u32 max_posted;
+	struct iocp_user *user;
+
+	atomic_t nr_reqs;		/* requests in use, at most max_inflight */
+	atomic_t nr_posted;		/* posted packets in lists, at most max_posted */
+	atomic64_t next_id;
+
+	/* free requests: llist_add from anywhere, taken under free_lock */
+	struct llist_head free_reqs;
+	spinlock_t free_lock;
+	struct llist_node *free_head;
+
+	/* punt_lock: operations for the work queue */
+	spinlock_t punt_lock;
+	struct list_head punt_pending;
+	u32 punt_running;
+	u32 pinned_pages;		/* pinned in advance, of those that have not started */
+	u64 st_punted;
+
+	/* mutex: owners and associations coming and going */
+	struct mutex mutex;
+	struct list_head owners;
+	struct xarray assocs;		/* lookups under RCU */
+	u32 nr_assocs;
+	u32 next_index;
+	u32 next_gen;
+
+	struct work_struct free_work;
+};
+
+/*
+ * struct iocp_owner - a process that has associations in a port
+ * @mn: registered with @mm until the owner ends; it pins @mm (mmgrab)
+ * @node: in port->owners, under port->mutex
+ * @lock: protects @assocs
+ * @assocs: its associations, also those that were taken out of the port
+ * @ended: under port->mutex
+ */
+struct iocp_owner {
+	refcount_t refs;
+	struct mmu_notifier mn;
+	struct mm_struct *mm;
+	struct iocp_port *port;
+	struct list_head node;
+	spinlock_t lock;
+	struct list_head assocs;
+	struct work_struct work;
+	struct work_struct free_work;
+	bool ended;
+};
+
+/* A wait-queue entry of a stream's file. */
+#define IOCP_MAX_PWQ		4
+struct iocp_pwq {
+	wait_queue_entry_t wait;
+	wait_queue_head_t *whead;	/* NULL once POLLFREE came */
+	struct iocp_assoc *assoc;
+};
+
+/* Who may touch a direction's queue head: see stream.c. */
+enum iocp_dir_state {
+	IOCP_DIR_IDLE,
+	IOCP_DIR_BUSY,
+	IOCP_DIR_ARMED,
+};
+
+/*
+ * struct iocp_dir - one direction of a stream: its operations in order
+ * @queue: requests, under assoc->lock; the head is the one being done
+ * @state: enum iocp_dir_state
+ * @work: goes on with the head after the file became ready
+ * @thread: runs instead of @work for files that cannot but block; assoc->lock
+ */
+struct iocp_dir {
+	struct iocp_assoc *assoc;
+	struct list_head queue;
+	atomic_t state;
+	struct delayed_work work;
+	struct task_struct *thread;
+	__poll_t events;
+};
+
+enum { IOCP_DIR_READ, IOCP_DIR_WRITE };
+
+/*
+ * struct iocp_assoc - a file in a port
+ *
+ * @lock protects @ops, @dir queues, @gone and the requests' cancel state.
+ */
+struct iocp_assoc {
+	refcount_t refs;
+	u32 index;
+	u32 gen;
+	u32 modes;			/* only ever gains bits */
+	u32 prio;			/* IOCP_PRIO_*, never default */
+	u64 key;
+	u64 caps;
+	struct iocp_port *port;
+	struct iocp_owner *owner;
+	struct mm_struct *mm;		/* owner->mm, for the check in every submit */
+	struct file *file;
+	struct file *nb_file;		/* see iocp_pipe_knows_nowait() */
+
+	spinlock_t lock;
+	struct list_head ops;		/* in submission order */
+	bool gone;
+	bool notify_last;
+	struct iocp_pkt last;
+
+	struct iocp_dir dir[2];
+	struct iocp_pwq pwq[IOCP_MAX_PWQ];
+	unsigned int nr_pwq;
+
+	struct list_head owner_node;	/* owner->lock */
+	struct hlist_node exclusive;	/* the table of EXCLUSIVE files */
+	struct rcu_head rcu;
+};
+
+/* Pages of a user buffer, pinned. */
+struct iocp_chunk {
+	unsigned int nr;
+	size_t bytes;
+	struct bio_vec bv[];
+};
+
+/* Where a request is, for CANCEL; changes under assoc->lock. */
+enum iocp_req_state {
+	IOCP_REQ_ISSUED,		/* with the device: nothing can stop it */
+	IOCP_REQ_STREAM,		/* in its direction's queue */
+	IOCP_REQ_PUNTED,		/* pending in, or given to, the work queue */
+	IOCP_REQ_RUNNING,		/* a kernel worker is inside it */
+};
+
+/*
+ * struct iocp_req - one operation
+ * @pkt: the packet; only @p.overlapped is meaningful before completion
+ * @refs: submitter and completion
+ * @node: in assoc->ops
+ * @queue: in a direction's queue, or in port->punt_pending
+ * @submitter: cookie of the submitting thread, never dereferenced
+ * @total: bytes asked for
+ * @done: bytes moved by earlier tries
+ * @chunk: pages pinned in advance
+ * @thread: the kernel thread that runs it, for files that need one; assoc->lock
+ */
+struct iocp_req {
+	struct iocp_pkt pkt;
+	struct kiocb kiocb;
+	const struct iocp_opdef *def;
+	struct iocp_port *port;
+	struct iocp_assoc *assoc;
+	atomic_t refs;
+	u16 flags;			/* IOCP_OP_F_* */
+	u8 state;			/* enum iocp_req_state */
+	bool cancel;			/* assoc->lock */
+	bool noio;			/* the submitter may not start I/O for memory */
+	bool sb_write;			/* we hold the superblock's write access */
+	u32 op_flags;
+	u64 id;
+	const void *submitter;
+	struct list_head node;
+	struct list_head queue;
+
+	loff_t pos;
+	size_t total;
+	size_t done;
+	u64 fsize_limit;		/* RLIMIT_FSIZE of the submitter */
+	const struct cred *cred;
+	struct iovec *iov;		/* the segments: inline_iov or allocated */
+	unsigned int nr_segs;
+	struct iovec inline_iov[2];
+
+	struct iocp_chunk *chunk;
+	unsigned int chunk_pages;	/* of it, counted in port->pinned_pages */
+	struct task_struct *thread;
+	struct work_struct work;
+	struct llist_node free;
+};
+
+/* Fields of struct iocp_op that an operation reads; the others must be 0. */
+#define IOCP_FIELD_OP_FLAGS	(1U << 0)
+#define IOCP_FIELD_ADDR		(1U << 1)
+#define IOCP_FIELD_LEN		(1U << 2)
+#define IOCP_FIELD_OFF		(1U << 3)
+#define IOCP_FIELD_AUX2		(1U << 4)
+
+enum iocp_op_file { IOCP_FILE_NONE, IOCP_FILE_OPTIONAL, IOCP_FILE_NEEDED };
+
+/*
+ * struct iocp_opdef - one line of the op table
+ * @fields: IOCP_FIELD_*
+ * @file: whether it works on an association
+ * @write: it is a write (else a read), for streams
+ * @rw: it moves data: streams queue it per direction
+ * @post: a packet of the program's own
+ * @possible: can it be done on this file at all (for caps)
+ * @prep: check and copy everything from user space; may sleep; -errno refuses
+ * @issue: try in the submitter without blocking; bytes, -EIOCBQUEUED, -EAGAIN
+ *	to go to the work queue, or an error
+ * @work: do it, blocking, in process context; sets req->done, 0 or -errno
+ */
+struct iocp_opdef {
+	const char *name;
+	u32 fields;
+	enum iocp_op_file file;
+	bool write;
+	bool rw;
+	bool post;
+	bool (*possible)(struct file *file);
+	int (*prep)(struct iocp_req *req, const struct iocp_op *op);
+	ssize_t (*issue)(struct iocp_req *req);
+	int (*work)(struct iocp_req *req);
+};
+
+/* Live objects, for the leak tests (debugfs iocp/objects). */
+struct iocp_objects {
+	atomic_t ports, assocs, requests, owners, workers, posted;
+};
+
+extern struct iocp_objects iocp_objects;
+extern struct workqueue_struct *iocp_io_wq;
+extern struct workqueue_struct *iocp_end_wq;
+extern struct kmem_cache *iocp_pkt_cache;
+extern struct kmem_cache *iocp_req_cache;
+extern unsigned int iocp_max_ops;
+extern unsigned int iocp_max_assocs;
+extern unsigned int iocp_max_ports;
+extern const struct file_operations iocp_fops;
+
+/* main.c */
+int iocp_copy_args(void *dst, size_t ksize, void __user *uarg);
+int iocp_copy_back(void __user *uarg, const void *src, size_t ksize);
+
+/* port.c */
+struct iocp_port *iocp_port_create(void);
+void iocp_port_get(struct iocp_port *port);
+void iocp_port_put(struct iocp_port *port);
+void iocp_port_close(struct iocp_port *port);
+int iocp_port_queue(struct iocp_port *port, struct iocp_pkt *pkt);
+int iocp_port_post(struct iocp_port *port, const struct iocp_packet *p);
+void iocp_port_release(struct iocp_port *port, struct list_head *done);
+bool iocp_port_take(struct iocp_port *port, struct iocp_packet *p, struct list_head *done);
+void iocp_port_give_back(struct iocp_port *port, const struct iocp_packet *p, unsigned int nr);
+void iocp_port_update_words(struct iocp_port *port);
+u64 iocp_port_depth(struct iocp_port *port);
+int iocp_port_shutdown(struct iocp_port *port, u64 *dropped);
+void iocp_port_flush_done(struct iocp_port *port, struct list_head *done);
+void iocp_port_wake_poll(struct iocp_port *port);
+bool iocp_user_charge_assoc(struct iocp_port *port);
+void iocp_user_uncharge_assoc(struct iocp_port *port);
+bool iocp_user_charge_op(struct iocp_port *port);
+void iocp_user_uncharge_op(struct iocp_port *port);
+
+/* ring.c */
+struct iocp_ring *iocp_ring_create(u32 entries);
+void iocp_ring_put(struct iocp_ring *ring);
+void iocp_ring_describe(struct iocp_ring *ring, struct iocp_setup *setup);
+bool iocp_ring_maybe(struct iocp_ring *ring);
+bool iocp_ring_push(struct iocp_ring *ring, const struct iocp_packet *p);
+int iocp_ring_pop(struct iocp_ring *ring, struct iocp_packet *p);
+u32 iocp_ring_used(struct iocp_ring *ring);
+u64 iocp_ring_broken(struct iocp_ring *ring);
+void iocp_ring_set_words(struct iocp_ring *ring, u32 must_enter, u32 more);
+int iocp_ring_mmap(struct iocp_ring *ring, struct vm_area_struct *vma);
+
+/* wait.c */
+long iocp_enter(struct iocp_port *port, void __user *uarg);
+
+/* worker.c */
+struct iocp_worker;
+bool iocp_worker_supported(void);
+int iocp_worker_join(struct iocp_port *port, struct iocp_worker **worker);
+bool iocp_worker_stop(struct iocp_worker *worker);
+void iocp_worker_start(struct iocp_worker *worker);
+int iocp_worker_detach(struct iocp_port *port);
+void iocp_worker_init(void);
+void iocp_worker_exit(void);
+
+/* owner.c */
+struct iocp_owner *iocp_owner_get(struct iocp_port *port);
+void iocp_owner_put(struct iocp_owner *owner);
+struct iocp_assoc *iocp_owner_next(struct iocp_owner *owner, struct iocp_assoc *prev);
+void iocp_owner_end(struct iocp_owner *owner);
+
+/* assoc.c */
+int iocp_associate(struct iocp_port *port, struct iocp_associate *arg);
+int iocp_disassociate(struct iocp_port *port, const struct iocp_assoc_ref *arg);
+int iocp_set_modes(struct iocp_port *port, struct iocp_assoc_ref *arg);
+int iocp_cancel(struct iocp_port *port, struct iocp_cancel *arg);
+struct iocp_assoc *iocp_assoc_find(struct iocp_port *port, u32 index, u32 gen);
+void iocp_assoc_end(struct iocp_assoc *assoc, bool cancel);
+void iocp_assoc_put(struct iocp_assoc *assoc);
+void iocp_assoc_free_last(struct iocp_pkt *pkt);
+
+/* request.c */
+/*
+ * struct iocp_submit - one call's submissions
+ * @assoc: of the last operation, with a reference: one lookup per file, and the
+ *	file stays while the submitter is still inside it
+ * @may_answer: the caller gave an array for results, so DONE can be told
+ * @done: the packet that a DONE operation did not make
+ */
+struct iocp_submit {
+	struct iocp_port *port;
+	struct iocp_assoc *assoc;
+	bool may_answer;
+	struct iocp_packet done;
+};
+
+void iocp_submit_one(struct iocp_submit *sub, const struct iocp_op *op, u64 id,
+		     struct iocp_result *result);
+void iocp_submit_end(struct iocp_submit *sub);
+void iocp_req_end(struct iocp_req *req, int res);
+void iocp_req_cancelled(struct iocp_req *req);
+void iocp_req_put(struct iocp_req *req);
+void iocp_req_free_all(struct iocp_port *port);
+
+/* opdef.c */
+const struct iocp_opdef *iocp_opdef(u16 opcode);
+u64 iocp_opdef_mask(void);
+u64 iocp_opdef_caps(struct file *file);
+int iocp_opdef_why_not(const struct iocp_opdef *def, struct file *file);
+
+/* op_rw.c */
+bool iocp_read_possible(struct file *file);
+bool iocp_write_possible(struct file *file);
+int iocp_rw_prep(struct iocp_req *req, const struct iocp_op *op);
+int iocp_rwv_prep(struct iocp_req *req, const struct iocp_op *op);
+ssize_t iocp_rw_issue(struct iocp_req *req);
+int iocp_rw_work(struct iocp_req *req);
+struct iocp_chunk *iocp_rw_pin(struct iocp_req *req, struct mm_struct *mm);
+void iocp_rw_unpin(struct iocp_req *req, struct iocp_chunk *chunk, bool dirty);
+ssize_t iocp_rw_stream_try(struct iocp_req *req, bool user, bool block);
+#define IOCP_RWF_SUPPORTED	(RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOWAIT)
+
+/* op_sync.c */
+bool iocp_fsync_possible(struct file *file);
+int iocp_fsync_prep(struct iocp_req *req, const struct iocp_op *op);
+int iocp_fsync_work(struct iocp_req *req);
+
+/* punt.c */
+void iocp_punt_init(struct iocp_req *req);
+void iocp_punt(struct iocp_req *req, bool submitter);
+bool iocp_punt_cancel(struct iocp_req *req);
+unsigned int iocp_work_begin(struct iocp_req *req, const struct cred **old_cred);
+void iocp_work_end(unsigned int noio, const struct cred *old_cred);
+
+/* stream.c */
+int iocp_stream_init(struct iocp_assoc *assoc);
+void iocp_stream_exit(struct iocp_assoc *assoc);
+ssize_t iocp_stream_submit(struct iocp_req *req);
+int iocp_stream_cancel(struct iocp_req *req);
+
+#endif /* IOCP_H */

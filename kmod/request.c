@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * request.c - the life of an operation, from submit to packet.
+ *
+ * prep copies and checks everything that the program gave; after it nothing of
+ * the program's memory is read but the data itself.  Then one of three ways:
+ *
+ *  direct   the file's own asynchronous path, tried without blocking in the
+ *	     submitter; a device completes it from interrupt context
+ *  bounded  what would block (and is not a stream) goes to the work queue, on
+ *	     pinned pages (punt.c)
+ *  stream   pipes, sockets, terminals: in order per direction, armed by poll
+ *	     (stream.c)
+ *
+ * An error that is found before a byte has moved, in the submitter, refuses the
+ * operation: no packet.  Otherwise exactly one packet follows, unless the
+ * program asked to be told of immediate success instead (NM-5..16).
+ *
+ * References: the submitter holds one until it left the file's code, because
+ * file systems look at the kiocb after they queued it; the completion holds the
+ * other, which goes with the packet.  The association (and with it the file) is
+ * held for the submitter by struct iocp_submit, and by the operation until its
+ * packet was queued.
+ *
+ * Locking: assoc->lock for the list of operations.  Free requests return by a
+ * lock-free list from any context and are taken under port->free_lock.
+ */
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "iocp.h"
+
+static struct iocp_req *iocp_req_alloc(struct iocp_port *port)
+{
+	struct llist_node *node;
+	struct iocp_req *req;
+
+	spin_lock(&port->free_lock);
+	if (!port->free_head)
+		port->free_head = llist_del_all(&port->free_reqs);
+	node = port->free_head;
+	if (node)
+		port->free_head = node->next;
+	spin_unlock(&port->free_lock);
+	if (node)
+		return llist_entry(node, struct iocp_req, free);
+
+	req = kmem_cache_alloc(iocp_req_cache, GFP_KERNEL);
+	if (req) {
+		iocp_punt_init(req);
+		atomic_inc(&iocp_objects.requests);
+	}
+	return req;
+}
+
+/* Drops one of the two references, from any context; the port is alive. */
+void iocp_req_put(struct iocp_req *req)
+{
+	struct iocp_port *port = req->port;
+
+	if (!atomic_dec_and_test(&req->refs))
+		return;
+	llist_add(&req->free, &port->free_reqs);
+	iocp_user_uncharge_op(port);
+}
+
+/* The end of the port: nobody uses requests any more. */
+void iocp_req_free_all(struct iocp_port *port)
+{
+	struct llist_node *node, *next;
+	int pass;
+
+	for (pass = 0; pass < 2; pass++) {
+		node = pass ? port->free_head : llist_del_all(&port->free_reqs);
+		for (; node; node = next) {
+			next = node->next;
+			kmem_cache_free(iocp_req_cache, llist_entry(node, struct iocp_req, free));
+			atomic_dec(&iocp_objects.requests);
+		}
+	}
+}
+
+/* What prep may have allocated. */
+static void iocp_req_cleanup(struct iocp_req *req)
+{
+	if (req->iov != req->inline_iov)
+		kfree(req->iov);
+	if (req->cred)
+		put_cred(req->cred);
+	if (req->chunk)		/* cancelled before it started, so in process context */
+		iocp_rw_unpin(req, req->chunk, false);
+}
+
+/* An operation that never became one: both references and all it holds. */
+static void iocp_req_abandon(struct iocp_req *req)
+{
+	iocp_req_cleanup(req);
+	atomic_set(&req->refs, 1);
+	iocp_req_put(req);
+}
+
+/* Off the association's list, so CANCEL cannot find it any more. */
+static void iocp_req_unlink(struct iocp_req *req, bool *closed)
+{
+	struct iocp_assoc *assoc = req->assoc;
+	unsigned long flags;
+
+	spin_lock_irqsave(&assoc->lock, flags);
+	list_del(&req->node);
+	*closed = assoc->gone;
+	spin_unlock_irqrestore(&assoc->lock, flags);
+}
+
+/*
+ * The packet.  Takes over the completion's reference, and the operation's
+ * reference to its association: after the packet, so that LAST comes last.
+ */
+static void iocp_req_complete(struct iocp_req *req, int res, u32 pkt_flags)
+{
+	struct iocp_assoc *assoc = req->assoc;
+	struct iocp_packet *p = &req->pkt.p;
+
+	iocp_req_cleanup(req);
+	p->info = req->done;
+	p->res = res;
+	p->flags |= IOCP_PKT_KIND_IO | pkt_flags;
+	iocp_port_queue(assoc->port, &req->pkt);
+	iocp_assoc_put(assoc);
+}
+
+/* What a program is told of an operation that was stopped half-way (OV-20, OV-21). */
+static int iocp_req_verdict(struct iocp_req *req, int res, bool closed, u32 *pkt_flags)
+{
+	switch (res) {
+	case -ERESTARTSYS:
+	case -ERESTARTNOINTR:
+	case -ERESTARTNOHAND:
+	case -ERESTART_RESTARTBLOCK:
+		res = -EINTR;
+		break;
+	}
+	/* Only SIGKILL, sent by CANCEL, interrupts our kernel threads. */
+	if (res == -EINTR && req->cancel)
+		res = -ECANCELED;
+	if (res == -ECANCELED && closed)
+		*pkt_flags |= IOCP_PKT_F_CLOSED;
+	if (res < 0 && req->done) {
+		*pkt_flags |= IOCP_PKT_F_PARTIAL;
+		if (res == -ECANCELED)
+			res = 0;
+	}
+	return res;
+}
+
+/*
+ * iocp_req_end - an operation ended, in any context
+ * @res: 0 or -errno; the bytes are in req->done
+ */
+void iocp_req_end(struct iocp_req *req, int res)
+{
+	u32 pkt_flags = 0;
+	bool closed;
+
+	iocp_req_unlink(req, &closed);
+	res = iocp_req_verdict(req, res, closed, &pkt_flags);
+	iocp_req_complete(req, res, pkt_flags);
+}
+
+/*
+ * iocp_req_cancelled - an operation was cancelled and is off every list
+ */
+void iocp_req_cancelled(struct iocp_req *req)
+{
+	u32 pkt_flags = 0;
+	int res;
+
+	/* Nobody can be added any more once it is set, so no lock is needed. */
+	res = iocp_req_verdict(req, -ECANCELED, READ_ONCE(req->assoc->gone), &pkt_flags);
+	iocp_req_complete(req, res, pkt_flags);
+}
+
+/* Every field that an operation does not read must be 0, so it can get a meaning. */
+static bool iocp_fields_valid(const struct iocp_op *op, u32 fields)
+{
+	return !op->aux && !op->buf_index && !op->ioprio &&
+	       (fields & IOCP_FIELD_OP_FLAGS || !op->op_flags) &&
+	       (fields & IOCP_FIELD_ADDR || !op->addr) &&
+	       (fields & IOCP_FIELD_LEN || !op->len) &&
+	       (fields & IOCP_FIELD_OFF || !op->off) &&
+	       (fields & IOCP_FIELD_AUX2 || !op->aux2);
+}
+
+static u32 iocp_op_prio(const struct iocp_op *op, u32 fallback)
+{
+	u32 prio = (op->flags & IOCP_OP_F_PRIO_MASK) >> IOCP_OP_F_PRIO_SHIFT;
+
+	return (prio ?: fallback) << IOCP_PKT_PRIO_SHIFT;
+}
+
+/* An operation without a file: its packet is all there is to it. */
+static int iocp_submit_plain(struct iocp_submit *sub, const struct iocp_op *op,
+			     const struct iocp_opdef *def, struct iocp_result *result)
+{
+	struct iocp_packet p = { .overlapped = op->overlapped };
+	int ret;
+
+	p.flags = iocp_op_prio(op, IOCP_PRIO_NORMAL);
+	if (def->post) {
+		p.key = op->aux2;
+		p.info = op->addr;
+		p.res = (s32)op->op_flags;
+		p.flags |= IOCP_PKT_KIND_POST;
+	} else {
+		if (op->flags & IOCP_OP_F_KEY_IN_AUX2)
+			p.key = op->aux2;
+		if (op->flags & IOCP_OP_F_INLINE_OK && sub->may_answer) {
+			sub->done = p;
+			result->state = IOCP_RESULT_DONE;
+			return 0;
+		}
+		p.flags |= IOCP_PKT_KIND_IO;
+	}
+	ret = iocp_port_post(sub->port, &p);
+	if (!ret)
+		result->state = IOCP_RESULT_QUEUED;
+	return ret;
+}
+
+/* The association of the operation, cached from the one before. */
+static struct iocp_assoc *iocp_submit_assoc(struct iocp_submit *sub, const struct iocp_op *op)
+{
+	struct iocp_assoc *assoc = sub->assoc;
+
+	if (!assoc || assoc->index != op->assoc || assoc->gen != op->assoc_gen ||
+	    READ_ONCE(assoc->gone)) {
+		assoc = iocp_assoc_find(sub->port, op->assoc, op->assoc_gen);
+		if (!assoc)
+			return ERR_PTR(-ENOENT);
+		iocp_submit_end(sub);
+		sub->assoc = assoc;
+	}
+	return assoc->mm == current->mm ? assoc : ERR_PTR(-EPERM);
+}
+
+void iocp_submit_end(struct iocp_submit *sub)
+{
+	if (sub->assoc)
+		iocp_assoc_put(sub->assoc);
+	sub->assoc = NULL;
+}
+
+/*
+ * It ended in the submitter, with success, and is off every list: tell by a
+ * result if that was asked for, else by a packet.
+ */
+static void iocp_submit_success(struct iocp_submit *sub, struct iocp_req *req,
+				struct iocp_result *result)
+{
+	struct iocp_assoc *assoc = req->assoc;
+
+	if (sub->may_answer && (req->flags & IOCP_OP_F_INLINE_OK ||
+				READ_ONCE(assoc->modes) & IOCP_MODE_SKIP_ON_SUCCESS)) {
+		result->state = IOCP_RESULT_DONE;
+		result->info = req->done;
+		sub->done = req->pkt.p;
+		sub->done.info = req->done;
+		iocp_assoc_put(assoc);
+		iocp_req_abandon(req);
+		return;
+	}
+	result->state = IOCP_RESULT_QUEUED;
+	iocp_req_complete(req, 0, 0);
+	iocp_req_put(req);
+}
+
+/* On the association's list from here on; false if the association has ended. */
+static bool iocp_req_link(struct iocp_req *req)
+{
+	struct iocp_assoc *assoc = req->assoc;
+	unsigned long flags;
+	bool ok;
+
+	spin_lock_irqsave(&assoc->lock, flags);
+	ok = !assoc->gone;
+	if (ok)
+		list_add_tail(&req->node, &assoc->ops);
+	spin_unlock_irqrestore(&assoc->lock, flags);
+	return ok;
+}
+
+static int iocp_submit_file(struct iocp_submit *sub, const struct iocp_op *op, u64 id,
+			    const struct iocp_opdef *def, struct iocp_result *result)
+{
+	struct iocp_assoc *assoc = iocp_submit_assoc(sub, op);
+	struct iocp_req *req;
+	bool closed;
+	ssize_t ret;
+
+	if (IS_ERR(assoc))
+		return PTR_ERR(assoc);
+	if (!(assoc->caps & BIT_ULL(op->opcode)))
+		return iocp_opdef_why_not(def, assoc->file);
+	if (!iocp_user_charge_op(sub->port))
+		return -EAGAIN;
+	req = iocp_req_alloc(sub->port);
+	if (!req) {
+		iocp_user_uncharge_op(sub->port);
+		return -ENOMEM;
+	}
+	atomic_set(&req->refs, 2);
+	req->pkt.type = IOCP_PKT_REQ;
+	req->pkt.p.key = assoc->key;
+	req->pkt.p.overlapped = op->overlapped;
+	req->pkt.p.flags = iocp_op_prio(op, assoc->prio);
+	req->def = def;
+	req->port = sub->port;
+	req->assoc = assoc;
+	req->flags = op->flags;
+	req->op_flags = op->op_flags;
+	req->state = IOCP_REQ_ISSUED;
+	req->cancel = false;
+	req->sb_write = false;
+	req->noio = current->flags & (PF_MEMALLOC_NOIO | PF_MEMALLOC_NOFS);
+	req->id = id;
+	req->submitter = current;
+	req->pos = 0;
+	req->total = 0;
+	req->done = 0;
+	req->cred = NULL;
+	req->iov = req->inline_iov;
+	req->nr_segs = 0;
+	req->chunk = NULL;
+	req->thread = NULL;
+
+	ret = def->prep ? def->prep(req, op) : 0;
+	if (ret)
+		goto abandon;
+	refcount_inc(&assoc->refs);	/* the operation's own */
+
+	if (def->rw && assoc->caps & IOCP_CAP_STREAM) {
+		ret = iocp_stream_submit(req);
+		if (ret == -EIOCBQUEUED)
+			goto queued;
+		goto ended;
+	}
+	if (!iocp_req_link(req)) {
+		ret = -ENOENT;
+		goto put_assoc;
+	}
+	if (!def->work) {
+		ret = 0;		/* NOP */
+	} else {
+		ret = -EAGAIN;
+		if (def->issue && !(req->flags & IOCP_OP_F_FORCE_PUNT))
+			ret = def->issue(req);
+		if (ret == -EIOCBQUEUED)
+			goto queued;
+		if (ret == -EAGAIN && !(def->rw && req->op_flags & (__force u32)RWF_NOWAIT)) {
+			iocp_punt(req, true);
+			goto queued;
+		}
+	}
+	iocp_req_unlink(req, &closed);
+ended:
+	if (ret < 0 && !req->done)
+		goto put_assoc;
+	if (ret < 0) {
+		/* Some bytes have moved: that is a result, not a refusal. */
+		u32 pkt_flags = 0;
+		int res = iocp_req_verdict(req, ret, false, &pkt_flags);
+
+		result->state = IOCP_RESULT_QUEUED;
+		iocp_req_complete(req, res, pkt_flags);
+		iocp_req_put(req);
+		return 0;
+	}
+	iocp_submit_success(sub, req, result);
+	return 0;
+
+queued:
+	result->state = IOCP_RESULT_QUEUED;
+	iocp_req_put(req);
+	return 0;
+
+put_assoc:
+	iocp_assoc_put(assoc);
+abandon:
+	iocp_req_abandon(req);
+	return ret;
+}
+
+/*
+ * iocp_submit_one - one entry of ENTER's array
+ * @op: our copy
+ * @result: out, always filled in
+ */
+void iocp_submit_one(struct iocp_submit *sub, const struct iocp_op *op, u64 id,
+		     struct iocp_result *result)
+{
+	const struct iocp_opdef *def = iocp_opdef(op->opcode);
+	u32 fields;
+	int ret;
+
+	result->info = 0;
+	result->res = 0;
+	result->state = IOCP_RESULT_REFUSED;
+
+	ret = -EOPNOTSUPP;
+	if (!def)
+		goto out;
+	ret = -EINVAL;
+	if (op->flags & ~IOCP_OP_F_KNOWN)
+		goto out;
+	fields = def->fields;
+	if (op->flags & IOCP_OP_F_KEY_IN_AUX2) {
+		if (def->file != IOCP_FILE_OPTIONAL || op->assoc != IOCP_NO_ASSOC)
+			goto out;
+		fields |= IOCP_FIELD_AUX2;
+	}
+	if (!iocp_fields_valid(op, fields))
+		goto out;
+	if (READ_ONCE(sub->port->shut)) {
+		ret = -ESHUTDOWN;
+		goto out;
+	}
+	if (op->assoc == IOCP_NO_ASSOC) {
+		if (def->file == IOCP_FILE_NEEDED || op->assoc_gen)
+			goto out;
+		ret = iocp_submit_plain(sub, op, def, result);
+	} else {
+		if (def->file == IOCP_FILE_NONE)
+			goto out;
+		ret = iocp_submit_file(sub, op, id, def, result);
+	}
+out:
+	if (ret)
+		result->res = ret;
+}
