@@ -4,8 +4,9 @@
  *
  * Objects, and who keeps whom:
  *
- *   port     one open of /dev/iocp.  Kept by the open file, by every
- *            association, owner and worker.  It pins the module.
+ *   port     one open of /dev/iocp.  Kept at work by the open file, by every
+ *            association and owner, and pins the module.  A worker keeps no
+ *            more than the structure.
  *   owner    one process (mm) that has associations in the port.  Its
  *            mmu_notifier tells when that mm ends, by exit, kill or exec.
  *   assoc    a file in a port.  Kept by the port's table until DISASSOCIATE,
@@ -130,7 +131,8 @@ struct iocp_waiter {
  * SETUP on.  @live is published with release after everything else.
  */
 struct iocp_port {
-	refcount_t refs;
+	refcount_t users;		/* while there are any, the port works */
+	refcount_t refs;		/* of the structure: workers, and all users as one */
 	int live;			/* SETUP has been done */
 
 	/* lock: packets, waiters and who runs */
@@ -144,7 +146,6 @@ struct iocp_port {
 	u64 waiter_seq;
 	u32 active;			/* CP-31: workers that hold a packet */
 	bool shut;			/* SHUTDOWN or last close: nothing is queued any more */
-	bool dead;			/* last close */
 	u64 st_completed, st_posts, st_handed, st_taken, st_given_back, st_dropped;
 
 	wait_queue_head_t poll_wait;
@@ -158,13 +159,11 @@ struct iocp_port {
 	atomic_t nr_posted;		/* posted packets in lists, at most max_posted */
 	atomic64_t next_id;
 
-	/* free requests: llist_add from anywhere, taken under free_lock */
-	struct llist_head free_reqs;
-	spinlock_t free_lock;
+	struct llist_head free_reqs;	/* requests to be used again, from any context */
+	spinlock_t free_lock;		/* protects free_head */
 	struct llist_node *free_head;
 
-	/* punt_lock: operations for the work queue */
-	spinlock_t punt_lock;
+	spinlock_t punt_lock;		/* protects what follows: operations for the work queue */
 	struct list_head punt_pending;
 	u32 punt_running;
 	u32 pinned_pages;		/* pinned in advance, of those that have not started */
@@ -195,7 +194,7 @@ struct iocp_owner {
 	struct mm_struct *mm;
 	struct iocp_port *port;
 	struct list_head node;
-	spinlock_t lock;
+	spinlock_t lock;		/* protects assocs */
 	struct list_head assocs;
 	struct work_struct work;
 	struct work_struct free_work;
@@ -254,7 +253,7 @@ struct iocp_assoc {
 	struct file *file;
 	struct file *nb_file;		/* see iocp_pipe_knows_nowait() */
 
-	spinlock_t lock;
+	spinlock_t lock;		/* protects ops, gone, the dir queues and cancel state */
 	struct list_head ops;		/* in submission order */
 	bool gone;
 	bool notify_last;
@@ -331,11 +330,11 @@ struct iocp_req {
 };
 
 /* Fields of struct iocp_op that an operation reads; the others must be 0. */
-#define IOCP_FIELD_OP_FLAGS	(1U << 0)
-#define IOCP_FIELD_ADDR		(1U << 1)
-#define IOCP_FIELD_LEN		(1U << 2)
-#define IOCP_FIELD_OFF		(1U << 3)
-#define IOCP_FIELD_AUX2		(1U << 4)
+#define IOCP_FIELD_OP_FLAGS	BIT(0)
+#define IOCP_FIELD_ADDR		BIT(1)
+#define IOCP_FIELD_LEN		BIT(2)
+#define IOCP_FIELD_OFF		BIT(3)
+#define IOCP_FIELD_AUX2		BIT(4)
 
 enum iocp_op_file { IOCP_FILE_NONE, IOCP_FILE_OPTIONAL, IOCP_FILE_NEEDED };
 
@@ -380,6 +379,13 @@ extern unsigned int iocp_max_assocs;
 extern unsigned int iocp_max_ports;
 extern const struct file_operations iocp_fops;
 
+/* SETUP has been done, and all it wrote can be seen. */
+static inline bool iocp_port_is_live(struct iocp_port *port)
+{
+	/* pairs with the release in iocp_setup() */
+	return smp_load_acquire(&port->live);
+}
+
 /* main.c */
 int iocp_copy_args(void *dst, size_t ksize, void __user *uarg);
 int iocp_copy_back(void __user *uarg, const void *src, size_t ksize);
@@ -388,6 +394,8 @@ int iocp_copy_back(void __user *uarg, const void *src, size_t ksize);
 struct iocp_port *iocp_port_create(void);
 void iocp_port_get(struct iocp_port *port);
 void iocp_port_put(struct iocp_port *port);
+void iocp_port_hold(struct iocp_port *port);
+void iocp_port_drop(struct iocp_port *port);
 void iocp_port_close(struct iocp_port *port);
 int iocp_port_queue(struct iocp_port *port, struct iocp_pkt *pkt);
 int iocp_port_post(struct iocp_port *port, const struct iocp_packet *p);

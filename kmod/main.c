@@ -99,7 +99,7 @@ static long iocp_query(struct iocp_port *port, void __user *uarg)
 	q.max_ring_entries = READ_ONCE(iocp_max_ring);
 	q.max_inflight = READ_ONCE(iocp_max_inflight);
 	q.max_posted = READ_ONCE(iocp_max_posted);
-	if (smp_load_acquire(&port->live)) {
+	if (iocp_port_is_live(port)) {
 		q.port_state = READ_ONCE(port->shut) ? IOCP_STATE_SHUT_DOWN : IOCP_STATE_LIVE;
 		q.concurrency = port->concurrency;
 		q.queued = iocp_port_depth(port);
@@ -326,7 +326,7 @@ static long iocp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return iocp_setup(port, uarg);
 	if (_IOC_TYPE(cmd) != IOCP_IOC)
 		return -ENOTTY;
-	if (!smp_load_acquire(&port->live))
+	if (!iocp_port_is_live(port))
 		return -EBADFD;
 
 	switch (cmd) {
@@ -356,7 +356,7 @@ static int iocp_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct iocp_port *port = file->private_data;
 
-	if (!smp_load_acquire(&port->live) || !port->ring)
+	if (!iocp_port_is_live(port) || !port->ring)
 		return -EINVAL;
 	return iocp_ring_mmap(port->ring, vma);
 }
@@ -366,7 +366,7 @@ static __poll_t iocp_poll(struct file *file, poll_table *pt)
 	struct iocp_port *port = file->private_data;
 	__poll_t mask = 0;
 
-	if (!smp_load_acquire(&port->live))
+	if (!iocp_port_is_live(port))
 		return EPOLLERR;
 	poll_wait(file, &port->poll_wait, pt);
 	if (READ_ONCE(port->shut))

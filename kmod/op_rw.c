@@ -66,12 +66,13 @@ static int iocp_rw_prep_common(struct iocp_req *req, const struct iocp_op *op)
 	if (!(assoc->caps & IOCP_CAP_STREAM)) {
 		if (rwf & (__force u32)RWF_NOWAIT && !(assoc->file->f_mode & FMODE_NOWAIT))
 			return -EOPNOTSUPP;
-		if (req->def->write && op->off == IOCP_OFF_APPEND)
+		req->pos = op->off;
+		if (req->def->write && op->off == IOCP_OFF_APPEND) {
 			req->op_flags |= (__force u32)RWF_APPEND;
-		else if ((loff_t)op->off < 0)
+			req->pos = 0;
+		}
+		if (req->pos < 0)
 			return -EINVAL;
-		else
-			req->pos = op->off;
 	}
 	req->fsize_limit = req->def->write ? rlimit(RLIMIT_FSIZE) : RLIM_INFINITY;
 	req->cred = get_current_cred();
@@ -367,7 +368,7 @@ struct iocp_chunk *iocp_rw_pin(struct iocp_req *req, struct mm_struct *mm)
 		while (left && chunk->nr < max) {
 			unsigned long nr = DIV_ROUND_UP(offset_in_page(start) + left, PAGE_SIZE);
 
-			nr = min3(nr, (unsigned long)max - chunk->nr, (unsigned long)IOCP_PIN_BATCH);
+			nr = min_t(unsigned long, nr, min(max - chunk->nr, IOCP_PIN_BATCH));
 			ret = iocp_pin(mm, start & PAGE_MASK, nr, gup_flags, pages);
 			if (ret <= 0)
 				goto out;

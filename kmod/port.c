@@ -115,6 +115,7 @@ void iocp_user_uncharge_op(struct iocp_port *port)
 
 /* --- life of a port --- */
 
+/* Nobody can use the port any more: only threads that were its workers know it. */
 static void iocp_port_free_work(struct work_struct *work)
 {
 	struct iocp_port *port = container_of(work, struct iocp_port, free_work);
@@ -122,11 +123,12 @@ static void iocp_port_free_work(struct work_struct *work)
 	WARN_ON_ONCE(atomic_read(&port->nr_reqs) || atomic_read(&port->nr_posted));
 	iocp_req_free_all(port);
 	iocp_ring_put(port->ring);
+	port->ring = NULL;
 	xa_destroy(&port->assocs);
 	iocp_user_put(port->user);
 	mutex_destroy(&port->mutex);
-	kfree(port);
 	atomic_dec(&iocp_objects.ports);
+	iocp_port_drop(port);
 	/* iocp_cleanup() waits for this work item to have returned. */
 	module_put(THIS_MODULE);
 }
@@ -148,6 +150,7 @@ struct iocp_port *iocp_port_create(void)
 	}
 	/* open() holds the module; the port may outlive the file that pins it. */
 	__module_get(THIS_MODULE);
+	refcount_set(&port->users, 1);
 	refcount_set(&port->refs, 1);
 	raw_spin_lock_init(&port->lock);
 	for (i = 0; i < IOCP_NR_LISTS; i++)
@@ -168,16 +171,29 @@ struct iocp_port *iocp_port_create(void)
 	return port;
 }
 
+/* A reference to a port that does its work. */
 void iocp_port_get(struct iocp_port *port)
 {
-	refcount_inc(&port->refs);
+	refcount_inc(&port->users);
 }
 
 /* From any context. */
 void iocp_port_put(struct iocp_port *port)
 {
-	if (refcount_dec_and_test(&port->refs))
+	if (refcount_dec_and_test(&port->users))
 		queue_work(iocp_end_wq, &port->free_work);
+}
+
+/* A reference to no more than the structure and its lock: for workers. */
+void iocp_port_hold(struct iocp_port *port)
+{
+	refcount_inc(&port->refs);
+}
+
+void iocp_port_drop(struct iocp_port *port)
+{
+	if (refcount_dec_and_test(&port->refs))
+		kfree(port);
 }
 
 /* The last close: nobody is inside a call any more, and nobody can come. */
@@ -186,7 +202,6 @@ void iocp_port_close(struct iocp_port *port)
 	struct iocp_owner *owner;
 	u64 dropped;
 
-	WRITE_ONCE(port->dead, true);
 	if (port->live)
 		iocp_port_shutdown(port, &dropped);
 
@@ -315,6 +330,7 @@ static void iocp_wake_waiter(struct iocp_port *port, struct iocp_waiter *w, int 
 
 	list_del(&w->node);
 	port->nr_waiting--;
+	/* pairs with the acquire in iocp_sleep(): w->p is there when the state is */
 	smp_store_release(&w->state, state);
 	wake_up_process(task);
 }

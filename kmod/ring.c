@@ -194,6 +194,7 @@ u32 iocp_ring_used(struct iocp_ring *ring)
 {
 	if (ring->is_broken)
 		return 0;
+	/* pairs with the consumers' release, see above */
 	return iocp_ring_distance(ring, smp_load_acquire(&ring->rw->head));
 }
 
@@ -218,6 +219,7 @@ bool iocp_ring_push(struct iocp_ring *ring, const struct iocp_packet *p)
 		return false;
 	ring->packets[ring->tail & (ring->entries - 1)] = *p;
 	WRITE_ONCE(ring->tail, ring->tail + 1);
+	/* the packet before the tail; pairs with the consumers' acquire */
 	smp_store_release(&ring->ro->tail, ring->tail);
 	return true;
 }
@@ -232,6 +234,7 @@ int iocp_ring_pop(struct iocp_ring *ring, struct iocp_packet *p)
 	int tries;
 
 	for (tries = 0; tries < IOCP_RING_POP_TRIES; tries++) {
+		/* as any consumer does it */
 		u64 head = smp_load_acquire(&ring->rw->head);
 
 		if (ring->is_broken || !iocp_ring_distance(ring, head))

@@ -100,6 +100,7 @@ static int iocp_stream_wake(wait_queue_entry_t *wait, unsigned int mode, int syn
 		 * iocp_stream_exit() leaves the entry alone, so take it off first.
 		 */
 		list_del_init(&wait->entry);
+		/* the entry first; pairs with the acquire in iocp_stream_exit() */
 		smp_store_release(&pwq->whead, NULL);
 	}
 	return 1;
@@ -456,6 +457,7 @@ void iocp_stream_exit(struct iocp_assoc *assoc)
 
 	rcu_read_lock();
 	for (i = 0; i < assoc->nr_pwq; i++) {
+		/* pairs with the release in iocp_stream_wake() */
 		wait_queue_head_t *whead = smp_load_acquire(&assoc->pwq[i].whead);
 
 		if (whead)

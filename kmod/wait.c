@@ -64,6 +64,7 @@ static int iocp_sleep(struct iocp_waiter *w, u64 deadline)
 
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
+		/* pairs with the release in iocp_wake_waiter() */
 		if (smp_load_acquire(&w->state) != IOCP_WAITING)
 			break;
 		if (expired) {

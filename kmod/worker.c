@@ -56,7 +56,7 @@ static void iocp_worker_leave(struct iocp_worker *worker)
 	raw_spin_unlock_irqrestore(&port->lock, flags);
 	iocp_port_flush_done(port, &done);
 	worker->port = NULL;
-	iocp_port_put(port);
+	iocp_port_drop(port);
 }
 
 static void iocp_worker_dead_work(struct work_struct *work)
@@ -135,7 +135,7 @@ int iocp_worker_join(struct iocp_port *port, struct iocp_worker **out)
 	}
 	if (worker->port != port) {
 		iocp_worker_leave(worker);
-		iocp_port_get(port);
+		iocp_port_hold(port);
 		worker->port = port;
 	}
 	*out = worker;

@@ -284,7 +284,7 @@ struct iocp_enter {
 /* caps: bit n < 48: opcode n is possible; and */
 #define IOCP_CAP_STREAM		(1ULL << 48)	/* ordered per direction, armed by poll */
 #define IOCP_CAP_DIRECT		(1ULL << 49)	/* O_DIRECT: cannot be cancelled once issued */
-#define IOCP_CAP_THREAD		(1ULL << 50)	/* has no non-blocking mode: needs a kernel thread */
+#define IOCP_CAP_THREAD		(1ULL << 50)	/* no non-blocking mode: uses a kernel thread */
 #define IOCP_CAP_SOCKET		(1ULL << 51)
 struct iocp_associate {
 	__u32 size;

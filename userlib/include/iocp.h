@@ -46,6 +46,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define IOCP_VERSION_MAJOR	0
 #define IOCP_VERSION_MINOR	1
@@ -440,8 +441,7 @@ struct iocp_io;
 /**
  * struct iocp_pool_params - what iocp_pool_create() makes; zero is the default.
  * @port: the pool's port
- * @min_threads: kept for ever once started, 0..max; 0: all may end when no
- *	iocp_io is open, one stays otherwise
+ * @min_threads: started at once and never ended, 0: 1
  * @max_threads: 0: 500 (PL-3)
  * @idle_ms: a thread without work ends after this, 0: 10000 (PL-6)
  * @stack_size: bytes, 0: the system's default
@@ -567,6 +567,7 @@ int iocp_win32_to_errno(uint32_t code);
  */
 unsigned int iocp_version(void);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -35,6 +35,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /*
  * Types.  Windows' long has 32 bits: LONG, ULONG and DWORD are int here, so
@@ -329,9 +330,9 @@ HANDLE WINAPI CreateFileA(LPCSTR lpFileName, DWORD dwDesiredAccess, DWORD dwShar
 /**
  * CloseHandle() - close a file or a port.
  *
- * File: what is in flight is cancelled and its completions come as usual (995),
- * with a port also after this call (OV-30); without one, OVERLAPPEDs are final
- * once HasOverlappedIoCompleted() says so.  Nothing in flight: nothing is queued
+ * File: what is in flight is cancelled and its completions come as usual, with a
+ * port also after this call: 995, of pipes 109, of sockets 1236 (OV-30); without
+ * a port, OVERLAPPEDs are final once HasOverlappedIoCompleted() says so.  Nothing in flight: nothing is queued
  * (OV-31).  A call of another thread that is using the file goes on undisturbed.
  * Port: waiting threads return with 735 (CP-50), packets that wait are lost
  * (CP-51), its files remain usable.
@@ -717,6 +718,7 @@ static inline LONG64 InterlockedExchangeAdd64(LONG64 volatile *Addend, LONG64 Va
 	return __atomic_fetch_add(Addend, Value, __ATOMIC_SEQ_CST);
 }
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
