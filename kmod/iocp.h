@@ -307,6 +307,7 @@ struct iocp_req {
 	bool cancel;			/* assoc->lock */
 	bool noio;			/* the submitter may not start I/O for memory */
 	bool sb_write;			/* we hold the superblock's write access */
+	u16 ioprio;			/* the submitter's */
 	u32 op_flags;
 	u64 id;
 	const void *submitter;

@@ -157,7 +157,7 @@ static void iocp_rw_init_kiocb(struct iocp_req *req, struct kiocb *kiocb, struct
 	kiocb->ki_pos = req->pos + req->done;
 	kiocb->ki_complete = NULL;
 	kiocb->private = NULL;
-	kiocb->ki_ioprio = get_current_ioprio();
+	kiocb->ki_ioprio = req->ioprio;
 	if (req->def->write) {
 		flags |= IOCB_WRITE;
 		if (rwf & (__force u32)(RWF_DSYNC | RWF_SYNC))

@@ -25,6 +25,7 @@
  * Locking: assoc->lock for the list of operations.  Free requests return by a
  * lock-free list from any context and are taken under port->free_lock.
  */
+#include <linux/ioprio.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -60,6 +61,9 @@ void iocp_req_put(struct iocp_req *req)
 
 	if (!atomic_dec_and_test(&req->refs))
 		return;
+	/* only now: the submitter's iterator pointed into it */
+	if (req->iov != req->inline_iov)
+		kfree(req->iov);
 	llist_add(&req->free, &port->free_reqs);
 	iocp_user_uncharge_op(port);
 }
@@ -80,11 +84,9 @@ void iocp_req_free_all(struct iocp_port *port)
 	}
 }
 
-/* What prep may have allocated. */
+/* What prep may have taken, but for the segments. */
 static void iocp_req_cleanup(struct iocp_req *req)
 {
-	if (req->iov != req->inline_iov)
-		kfree(req->iov);
 	if (req->cred)
 		put_cred(req->cred);
 	if (req->chunk)		/* cancelled before it started, so in process context */
@@ -320,6 +322,7 @@ static int iocp_submit_file(struct iocp_submit *sub, const struct iocp_op *op, u
 	req->state = IOCP_REQ_ISSUED;
 	req->cancel = false;
 	req->sb_write = false;
+	req->ioprio = get_current_ioprio();
 	req->noio = current->flags & (PF_MEMALLOC_NOIO | PF_MEMALLOC_NOFS);
 	req->id = id;
 	req->submitter = current;
