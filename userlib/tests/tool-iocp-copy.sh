@@ -326,7 +326,7 @@ same_file() {
 bad_usage() {
 	local args
 	random "$work/src" 1000
-	for args in "" "one" "one two three" "--depth 0 a b" "--depth 4097 a b" "--depth x a b" \
+	for args in "" "one" "one two three" "--depth 0 a b" "--depth 1025 a b" "--depth x a b" \
 		"--depth -1 a b" "--block 0 a b" "--block 1G a b" "--block 18446744073709551615K a b" \
 		"--block 64KK a b" "--block 256M --depth 5 a b" "--unknown a b"; do
 		# shellcheck disable=SC2086

@@ -62,7 +62,7 @@ enum {
 
 #define DEFAULT_DEPTH	32
 #define DEFAULT_BLOCK	(256U << 10)
-#define MAX_DEPTH	4096
+#define MAX_DEPTH	1024
 #define MAX_BLOCK	(256U << 20)
 #define MAX_MEMORY	(1ULL << 30)	/* of all buffers */
 #define PAGE		4096U
