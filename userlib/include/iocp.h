@@ -556,7 +556,10 @@ int iocp_io_close(struct iocp_io *io, unsigned int flags);
 /** iocp_errno_to_status() - NTSTATUS of a (positive) errno; 0 for 0. */
 uint32_t iocp_errno_to_status(int err);
 
-/** iocp_status_to_win32() - Win32 code of an NTSTATUS, as RtlNtStatusToDosError. */
+/**
+ * iocp_status_to_win32() - Win32 code of an NTSTATUS, as RtlNtStatusToDosError; one
+ * that the library does not produce is ERROR_MR_MID_NOT_FOUND 317.
+ */
 uint32_t iocp_status_to_win32(uint32_t status);
 
 /** iocp_win32_to_errno() - (positive) errno that fits a Win32 code best. */

@@ -207,6 +207,7 @@ typedef struct _OVERLAPPED_ENTRY {
 #define ERROR_DIRECTORY			267U
 #define ERROR_NOT_OWNER			288U
 #define ERROR_TOO_MANY_POSTS		298U
+#define ERROR_MR_MID_NOT_FOUND		317U
 #define ERROR_NO_SUCH_DEVICE		433U
 #define ERROR_ABANDONED_WAIT_0		735U
 #define ERROR_OPERATION_ABORTED		995U
@@ -450,7 +451,7 @@ intptr_t _get_osfhandle(int fd);
 
 /**
  * _open_osfhandle() - a file descriptor for a handle.
- * @flags: O_APPEND and O_CLOEXEC are honoured, others ignored, as on Windows
+ * @flags: O_CLOEXEC, or 0; the others are the open file's and stay as they are
  *
  * The descriptor is a duplicate: close(2) it, the handle remains.
  *

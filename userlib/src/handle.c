@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+/*
+ * handle.c - life of file and port objects: references, binding one to the other,
+ * closing.  Who holds what is in win.h.
+ *
+ * Order of a close: the handle stops being found, the association ends (which
+ * cancels what is in flight), and then everything goes when its last user goes:
+ * the descriptor with the last call inside, the object with the last packet.  So a
+ * descriptor number is never reused under a call that still uses it.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "win.h"
+
+/* Which files may have packets in which port. */
+static pthread_mutex_t bind_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct iocpi_file *iocpi_file_get(HANDLE h, uint64_t refs)
+{
+	struct iocpi_obj *obj = iocpi_obj_get(handle_id(h), IOCPI_FILE, refs);
+
+	return obj ? container_of(obj, struct iocpi_file, obj) : NULL;
+}
+
+static void file_free(struct iocpi_file *f)
+{
+	pthread_mutex_lock(&bind_lock);
+	if (f->wport) {
+		list_del_init(&f->wport_node);
+		f->wport = NULL;
+	}
+	pthread_mutex_unlock(&bind_lock);
+	iocpi_obj_free(&f->obj);
+}
+
+/* Nothing can come any more: Starts that are left have no operation. */
+void iocpi_file_forget_tpio(struct iocpi_file *f)
+{
+	if (iocpi_state_drain(&f->obj.state) & STEP_DEAD)
+		iocpi_file_put(f, OBJ_TPIO);
+}
+
+/* What a word becomes once nobody uses a closed file whose packets are lost. */
+static uint64_t word_settle(uint64_t word)
+{
+	if (word & OBJ_ORPHAN && !(word & (OBJ_OPEN | OBJ_USERS)))
+		word &= ~(OBJ_OPS | OBJ_ORPHAN);
+	return word;
+}
+
+void iocpi_file_put(struct iocpi_file *f, uint64_t refs)
+{
+	uint64_t word = load_acquire(&f->obj.word), to;
+	bool forgotten = false;
+	int fd = f->fd;		/* after the CAS the object may be gone */
+
+	for (;;) {
+		to = word_settle(word - refs);
+		if (!forgotten && to & OBJ_TPIO && !(to & OBJ_OPEN) && word & OBJ_OPS &&
+		    !(to & OBJ_OPS)) {
+			/* The last packet of a closed file; it is still held. */
+			forgotten = true;
+			iocpi_file_forget_tpio(f);
+			word = load_acquire(&f->obj.word);
+			continue;
+		}
+		if (__atomic_compare_exchange_n(&f->obj.word, &word, to, true, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			break;
+	}
+	if (!(to & OBJ_OPEN) && word & OBJ_USERS && !(to & OBJ_USERS))
+		close(fd);
+	if (!(to & OBJ_REFS))
+		file_free(f);
+}
+
+/* bind_lock is held: its packets went with their port.  True: free it. */
+static bool file_orphan(struct iocpi_file *f)
+{
+	uint64_t word = load_acquire(&f->obj.word), to;
+
+	do {
+		if (!(word & OBJ_REFS))
+			return false;	/* file_free() is waiting for the lock */
+		to = word_settle(word | OBJ_ORPHAN);
+	} while (!__atomic_compare_exchange_n(&f->obj.word, &word, to, true, __ATOMIC_ACQ_REL,
+					      __ATOMIC_ACQUIRE));
+	return !(to & OBJ_REFS);
+}
+
+struct iocpi_wport *iocpi_wport_get(HANDLE h)
+{
+	struct iocpi_obj *obj = iocpi_obj_get(handle_id(h), IOCPI_PORT, OBJ_USER);
+
+	return obj ? container_of(obj, struct iocpi_wport, obj) : NULL;
+}
+
+void iocpi_wport_put(struct iocpi_wport *w, uint64_t refs)
+{
+	if (iocpi_obj_put(&w->obj, refs) & OBJ_REFS)
+		return;
+	/* Nobody can take a packet any more; CP-51: those that wait are lost. */
+	pthread_mutex_lock(&bind_lock);
+	while (!list_empty(&w->files)) {
+		struct iocpi_file *f = container_of(w->files.next, struct iocpi_file, wport_node);
+
+		list_del_init(&f->wport_node);
+		f->wport = NULL;
+		if (file_orphan(f))
+			iocpi_obj_free(&f->obj);
+	}
+	pthread_mutex_unlock(&bind_lock);
+	iocp_close(w->port);
+	iocpi_obj_free(&w->obj);
+}
+
+HANDLE iocpi_wport_create(uint32_t concurrency)
+{
+	struct iocp_port_params params = { .concurrency = concurrency };
+	struct iocpi_obj *obj;
+	struct iocpi_wport *w;
+	int ret;
+
+	obj = iocpi_obj_alloc(IOCPI_PORT);
+	if (!obj) {
+		iocpi_fail_errno(ENOMEM);
+		return NULL;
+	}
+	w = container_of(obj, struct iocpi_wport, obj);
+	list_init(&w->files);
+	ret = iocp_open(&w->port, &params);
+	if (ret) {
+		iocpi_obj_free(obj);
+		iocpi_fail_errno(-ret);
+		return NULL;
+	}
+	w->port->end_in_child = true;
+	iocpi_obj_open(obj, 0);
+	return (HANDLE)(uintptr_t)iocpi_obj_id(obj);
+}
+
+/*
+ * Ends the association, once: CANCEL, so that every operation gives its packet
+ * soon.  For a bind in progress it leaves word that there is nothing to bind.
+ */
+static void file_unbind(struct iocpi_file *f)
+{
+	uint32_t bind = __atomic_exchange_n(&f->bind, BIND_GONE, __ATOMIC_ACQ_REL);
+	struct iocpi_wport *w;
+
+	if (bind != BIND_PORT && bind != BIND_TPIO)
+		return;
+	iocp_disassociate(f->port, &f->assoc, IOCP_DISASSOC_CANCEL, NULL);
+	if (bind == BIND_TPIO)
+		return;
+	/* The association's reference keeps it there. */
+	pthread_mutex_lock(&bind_lock);
+	w = f->wport;
+	pthread_mutex_unlock(&bind_lock);
+	iocpi_wport_put(w, OBJ_OP);
+}
+
+/* The right to bind the file, for one caller.  0, -EBUSY bound (CP-7), -EBADF closed. */
+int iocpi_bind_begin(struct iocpi_file *f)
+{
+	uint32_t bind = BIND_NONE;
+
+	if (__atomic_compare_exchange_n(&f->bind, &bind, BIND_BUSY, false, __ATOMIC_ACQUIRE,
+					__ATOMIC_RELAXED))
+		return 0;
+	return bind == BIND_GONE ? -EBADF : -EBUSY;
+}
+
+/* Makes a bind in progress what the caller says; false: closed meanwhile. */
+static bool bind_end(struct iocpi_file *f, enum iocpi_bind bind)
+{
+	uint32_t busy = BIND_BUSY;
+
+	return __atomic_compare_exchange_n(&f->bind, &busy, bind, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_RELAXED);
+}
+
+/*
+ * Brings a file into a port, for life; the caller is a user of both, and of @wport
+ * where the port is a program's.  What the binding needs (key or tp) is in place.
+ * 0 or -errno: -EBUSY another handle of the same open file is in one.
+ */
+int iocpi_bind(struct iocpi_file *f, struct iocp_port *port, uint32_t flags, enum iocpi_bind bind,
+	       struct iocpi_wport *wport)
+{
+	uint32_t modes = READ_ONCE(f->modes);
+	int ret;
+
+	ret = iocp_associate_with(port, f->fd, iocpi_obj_id(&f->obj), IOCP_ASSOC_EXCLUSIVE | flags,
+				  modes, &f->assoc);
+	if (ret) {
+		bind_end(f, BIND_NONE);
+		return ret;
+	}
+	f->port = port;
+	if (bind == BIND_TPIO) {
+		iocpi_state_init(&f->obj.state, iocpi_obj_gen(&f->obj));
+		__atomic_fetch_or(&f->obj.word, OBJ_TPIO, __ATOMIC_RELAXED);
+	} else {
+		__atomic_fetch_add(&wport->obj.word, OBJ_OP, __ATOMIC_RELAXED);
+		pthread_mutex_lock(&bind_lock);
+		f->wport = wport;
+		list_add_tail(&f->wport_node, &wport->files);
+		pthread_mutex_unlock(&bind_lock);
+	}
+	if (!bind_end(f, bind)) {
+		iocp_disassociate(port, &f->assoc, 0, NULL);
+		if (bind == BIND_PORT)
+			iocpi_wport_put(wport, OBJ_OP);
+		else if (iocpi_state_close(&f->obj.state, iocpi_obj_gen(&f->obj)) & STEP_DEAD)
+			iocpi_file_put(f, OBJ_TPIO);
+		return -EBADF;
+	}
+	/* Modes added since we looked found no association to go to. */
+	if (__atomic_load_n(&f->modes, __ATOMIC_SEQ_CST) != modes)
+		iocp_set_modes(port, &f->assoc, READ_ONCE(f->modes));
+	return 0;
+}
+
+BOOL WINAPI CloseHandle(HANDLE hObject)
+{
+	uint64_t id = handle_id(hObject), before;
+	struct iocpi_obj *obj;
+
+	obj = iocpi_obj_close(id, IOCPI_FILE, OBJ_USER, &before);
+	if (obj) {
+		struct iocpi_file *f = container_of(obj, struct iocpi_file, obj);
+
+		file_unbind(f);
+		iocpi_internal_unbind(f);
+		if (before & OBJ_TPIO && !(before & OBJ_OPS))
+			iocpi_file_forget_tpio(f);
+		iocpi_file_put(f, OBJ_USER);
+		return TRUE;
+	}
+	obj = iocpi_obj_close(id, IOCPI_PORT, OBJ_USER, NULL);
+	if (obj) {
+		struct iocpi_wport *w = container_of(obj, struct iocpi_wport, obj);
+
+		/* Waiters hold the object, so it is still there for the call. */
+		iocp_shutdown(w->port, NULL);
+		iocpi_wport_put(w, OBJ_USER);
+		return TRUE;
+	}
+	return iocpi_fail(ERROR_INVALID_HANDLE);
+}
+
+void iocpi_win_fork_lock(void)
+{
+	pthread_mutex_lock(&bind_lock);
+	iocpi_tpio_fork_lock();
+	iocpi_internal_fork_lock();
+}
+
+void iocpi_win_fork_unlock(void)
+{
+	iocpi_internal_fork_unlock();
+	iocpi_tpio_fork_unlock();
+	pthread_mutex_unlock(&bind_lock);
+}
+
+/* In the child, for every object: the descriptors are all there is to give back. */
+void iocpi_win_fork_end(struct iocpi_obj *obj)
+{
+	if (obj->type == IOCPI_FILE && READ_ONCE(obj->word) & (OBJ_OPEN | OBJ_USERS))
+		close(container_of(obj, struct iocpi_file, obj)->fd);
+}
+
+void iocpi_win_fork_child(void)
+{
+	iocpi_tpio_fork_child();
+	iocpi_internal_fork_child();
+}

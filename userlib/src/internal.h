@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
+/*
+ * internal.h - what the library's files share; both layers.
+ *
+ * Locks, outer before inner.  None is taken between a packet's arrival and its
+ * callback:
+ *	bind_lock	handle.c: which file is in which Windows port
+ *	obj lock	obj.c: free slots of the table
+ *	pool->lock	pool.c: starting and ending threads
+ *	intern.lock	overlapped.c: who waits on the internal port
+ *	ports lock	port.c: list of ports, for fork()
+ *
+ * Names that cross files start with iocpi_, so that the static library does not
+ * take names from programs.
+ */
+#ifndef IOCPI_INTERNAL_H
+#define IOCPI_INTERNAL_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <iocp.h>
+
+#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#define load_acquire(p)		__atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define likely(x)		__builtin_expect(!!(x), 1)
+#define unlikely(x)		__builtin_expect(!!(x), 0)
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#define container_of(p, type, member) \
+	((type *)((char *)(p) - offsetof(type, member)))
+
+/* util.c */
+
+struct list {
+	struct list *next, *prev;
+};
+
+static inline void list_init(struct list *l)
+{
+	l->next = l->prev = l;
+}
+
+static inline bool list_empty(const struct list *l)
+{
+	return l->next == l;
+}
+
+static inline void list_add_tail(struct list *n, struct list *head)
+{
+	n->next = head;
+	n->prev = head->prev;
+	head->prev->next = n;
+	head->prev = n;
+}
+
+static inline void list_del_init(struct list *n)
+{
+	n->prev->next = n->next;
+	n->next->prev = n->prev;
+	list_init(n);
+}
+
+struct iocp_pool;
+struct _TP_CALLBACK_INSTANCE;
+
+/* What a thread is doing, for the rules that depend on it. */
+struct iocpi_thread {
+	uint64_t active_port;		/* serial of the port it may take from by CAS (A5) */
+	struct iocp_pool *pool;		/* whose worker it is */
+	uint64_t callback_id;		/* object whose callback it runs */
+	bool leading;			/* it takes the internal port's packets */
+	uint32_t last_error;		/* GetLastError() */
+	int last_errno;
+};
+
+extern __thread struct iocpi_thread iocpi_self;
+
+void iocpi_futex_wait(uint32_t *word, uint32_t value);
+void iocpi_futex_wake_all(uint32_t *word);
+void iocpi_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void iocpi_once_fork(void);
+
+/*
+ * iostate.c - the state machine of callbacks (section 4 of the semantics).
+ *
+ * One word: Starts that are outstanding (what is queued in the port is still
+ * among them), Starts that were forgotten, callbacks that run, and some of the
+ * object's generation, so that nothing is ever done to a successor.
+ */
+struct iocpi_state {
+	uint64_t word;
+	uint32_t event;			/* futex: changes when a wait may be over */
+};
+
+#define STATE_PENDING		UINT64_C(1)
+#define STATE_PENDING_MAX	((UINT64_C(1) << 22) - 1)
+#define STATE_SKIPPED		(UINT64_C(1) << 22)
+#define STATE_SKIPPED_MAX	((UINT64_C(1) << 20) - 1)
+#define STATE_RUNNING		(UINT64_C(1) << 42)
+#define STATE_RUNNING_MAX	((UINT64_C(1) << 10) - 1)
+#define STATE_COUNTS		((UINT64_C(1) << 52) - 1)
+#define STATE_CLOSED		(UINT64_C(1) << 52)
+#define STATE_WAITERS		(UINT64_C(1) << 53)
+#define STATE_GEN_SHIFT		54
+#define STATE_GEN_MASK		((1U << 10) - 1)
+
+static inline uint32_t state_pending(uint64_t w)
+{
+	return w & STATE_PENDING_MAX;
+}
+
+static inline uint32_t state_skipped(uint64_t w)
+{
+	return (w / STATE_SKIPPED) & STATE_SKIPPED_MAX;
+}
+
+static inline uint32_t state_running(uint64_t w)
+{
+	return (w / STATE_RUNNING) & STATE_RUNNING_MAX;
+}
+
+/* What a step has done; flags, as several things can come true at once. */
+#define STEP_OK		(1U << 0)	/* it was possible */
+#define STEP_RUN	(1U << 1)	/* a packet: run the callback */
+#define STEP_STRAY	(1U << 2)	/* a packet or a Cancel without a Start */
+#define STEP_DEAD	(1U << 3)	/* closed and nothing left: the caller frees it, once */
+
+void iocpi_state_init(struct iocpi_state *s, uint32_t gen);
+unsigned int iocpi_state_start(struct iocpi_state *s, uint32_t gen, uint32_t nr);
+unsigned int iocpi_state_cancel(struct iocpi_state *s, uint32_t gen, uint32_t nr);
+unsigned int iocpi_state_packet(struct iocpi_state *s);
+unsigned int iocpi_state_done(struct iocpi_state *s);
+unsigned int iocpi_state_forget(struct iocpi_state *s, uint32_t gen);
+unsigned int iocpi_state_drain(struct iocpi_state *s);
+unsigned int iocpi_state_close(struct iocpi_state *s, uint32_t gen);
+void iocpi_state_wait(struct iocpi_state *s, uint32_t gen);
+
+/*
+ * obj.c - objects that are known by number.
+ *
+ * Everything a kernel packet or a HANDLE refers to lives in a slot of one table.
+ * Slots are never unmapped, so looking one up by a stale number is safe; one
+ * 64-bit word per slot holds its generation and all its references, so checking
+ * the former and taking one of the latter is a single CAS.
+ */
+enum iocpi_type {
+	IOCPI_FREE,
+	IOCPI_FILE,
+	IOCPI_PORT,
+	IOCPI_IO,
+};
+
+#define OBJ_USER	UINT64_C(1)			/* calls that use it now */
+#define OBJ_USERS	(((UINT64_C(1) << 20) - 1) * OBJ_USER)
+#define OBJ_OP		(UINT64_C(1) << 20)		/* what will still come back to it */
+#define OBJ_OPS		(((UINT64_C(1) << 21) - 1) * OBJ_OP)
+#define OBJ_ORPHAN	(UINT64_C(1) << 41)		/* its packets are lost */
+#define OBJ_TPIO	(UINT64_C(1) << 42)		/* it has a TP_IO */
+#define OBJ_OPEN	(UINT64_C(1) << 43)		/* can be found by number */
+#define OBJ_GEN_SHIFT	44
+#define OBJ_GEN_BITS	20
+#define OBJ_REFS	((UINT64_C(1) << OBJ_GEN_SHIFT) - 1)
+
+/* Numbers look like Windows handles: the two low bits are zero. */
+#define OBJ_INDEX_SHIFT	2
+#define OBJ_INDEX_BITS	20
+#define OBJ_ID_GEN	(OBJ_INDEX_SHIFT + OBJ_INDEX_BITS)
+
+struct iocpi_obj {
+	uint64_t word;
+	uint32_t index;
+	uint32_t type;			/* enum iocpi_type */
+	struct iocpi_state state;	/* of its callbacks; here because late looks must be safe */
+	struct iocpi_obj *next_free;	/* under the lock */
+};
+
+#define IOCPI_OBJ_SIZE	320
+
+struct iocpi_obj *iocpi_obj_alloc(enum iocpi_type type);
+void iocpi_obj_open(struct iocpi_obj *obj, uint64_t refs);
+void iocpi_obj_free(struct iocpi_obj *obj);
+uint64_t iocpi_obj_id(const struct iocpi_obj *obj);
+struct iocpi_obj *iocpi_obj_find(uint64_t id, enum iocpi_type type);
+struct iocpi_obj *iocpi_obj_get(uint64_t id, enum iocpi_type type, uint64_t refs);
+struct iocpi_obj *iocpi_obj_close(uint64_t id, enum iocpi_type type, uint64_t refs,
+				  uint64_t *before);
+uint64_t iocpi_obj_put(struct iocpi_obj *obj, uint64_t refs);
+struct iocpi_obj *iocpi_obj_next(uint32_t *pos);
+void iocpi_obj_fork_lock(void);
+void iocpi_obj_fork_unlock(void);
+void iocpi_obj_fork_child(void (*end)(struct iocpi_obj *obj));
+
+static inline uint32_t iocpi_obj_gen(const struct iocpi_obj *obj)
+{
+	return READ_ONCE(obj->word) >> OBJ_GEN_SHIFT;
+}
+
+/* port.c */
+
+/* The ring as a consumer sees it; entries is 0 without one. */
+struct iocpi_ring {
+	uint64_t *head;
+	const uint64_t *tail;
+	const uint32_t *must_enter;
+	const uint32_t *more;
+	const struct iocp_packet *packets;
+	uint32_t entries;
+};
+
+struct iocp_port {
+	int fd;
+	uint64_t serial;		/* never used twice, unlike its address */
+	struct iocpi_ring ring;
+	void *ro, *rw;
+	size_t ro_len, rw_len;
+	bool end_in_child;		/* nothing could use it there: fork() closes it */
+	struct list node;
+};
+
+int iocpi_port_call(const struct iocp_port *port, unsigned long request, void *arg);
+void iocpi_port_fork_lock(void);
+void iocpi_port_fork_unlock(void);
+void iocpi_port_fork_child(void);
+
+/* reap.c */
+#define RING_BATCH	16		/* A5: the most that one CAS takes */
+#define RING_ENTER	(-1)		/* iocpi_ring_take(): only the kernel can tell */
+int iocpi_ring_take(const struct iocpi_ring *ring, struct iocp_packet *packets, unsigned int nr);
+int iocpi_take_active(struct iocp_port *port, struct iocp_packet *packets, unsigned int nr);
+
+/* pool.c */
+struct iocp_pool {
+	struct iocp_port *port;
+	void (*dispatch)(const struct iocp_packet *packet);
+	uint32_t min_threads, max_threads;
+	uint64_t idle_ns;
+	size_t stack_size;
+	uint64_t fork_count;		/* of the process that its threads run in */
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	uint32_t nr_threads;		/* under lock; read without it as a hint */
+	uint32_t nr_users;		/* under lock: objects bound to it */
+	bool stopping;			/* under lock */
+};
+
+int iocpi_pool_create(struct iocp_pool **pool, const struct iocp_pool_params *params,
+		      void (*dispatch)(const struct iocp_packet *packet));
+bool iocpi_pool_alive(const struct iocp_pool *pool);
+void iocpi_pool_bind(struct iocp_pool *pool);
+void iocpi_pool_unbind(struct iocp_pool *pool);
+
+/* io.c */
+void iocpi_io_dispatch(const struct iocp_packet *packet);
+
+/* Changes in every child; what was made under another value is dead here. */
+extern uint64_t iocpi_fork_count;
+
+#endif /* IOCPI_INTERNAL_H */

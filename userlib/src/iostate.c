@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+/*
+ * iostate.c - the state machine of callbacks; see internal.h.
+ *
+ *	Start		pending++
+ *	Cancel		pending--, or of a Start forgotten meanwhile skipped--
+ *	packet		pending--, running++ and run; else skipped--; else a stray
+ *	callback ends	running--
+ *	forget		skipped += pending, pending = 0		(Wait TRUE, TP-6)
+ *	drain		pending = skipped = 0			(nothing can come any more)
+ *	close		no Start any more
+ *
+ * What is queued is among pending, because the port holds it until a worker
+ * takes it.  Idle, which waits are for: pending and running are 0.  Dead: closed
+ * and all three 0; the step that makes it so says STEP_DEAD, no other does.
+ *
+ * Each step is one CAS.  Lost wake-ups: a waiter reads event, sets WAITERS in the
+ * word that shows it is not idle, and sleeps only while event is as it read it;
+ * the step that makes it idle clears WAITERS and then changes event.
+ */
+#include "internal.h"
+
+static uint64_t state_gen(uint32_t gen)
+{
+	return (uint64_t)(gen & STATE_GEN_MASK) << STATE_GEN_SHIFT;
+}
+
+static bool state_is(uint64_t word, uint32_t gen)
+{
+	return word >> STATE_GEN_SHIFT == (gen & STATE_GEN_MASK);
+}
+
+static bool state_idle(uint64_t word)
+{
+	return !state_pending(word) && !state_running(word);
+}
+
+/* Tries to make @from into @to; what follows from the new state is in *step. */
+static bool state_step(struct iocpi_state *s, uint64_t *from, uint64_t to, unsigned int *step)
+{
+	bool wake = (to & STATE_WAITERS) && state_idle(to);
+
+	if (wake)
+		to &= ~STATE_WAITERS;
+	if (!__atomic_compare_exchange_n(&s->word, from, to, true, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return false;
+	if (wake) {
+		__atomic_add_fetch(&s->event, 1, __ATOMIC_RELEASE);
+		iocpi_futex_wake_all(&s->event);
+	}
+	if ((to & STATE_CLOSED) && !(to & STATE_COUNTS) &&
+	    (!(*from & STATE_CLOSED) || (*from & STATE_COUNTS)))
+		*step |= STEP_DEAD;
+	return true;
+}
+
+void iocpi_state_init(struct iocpi_state *s, uint32_t gen)
+{
+	/* event goes on counting: somebody may still look at the predecessor's */
+	store_release(&s->word, state_gen(gen));
+}
+
+unsigned int iocpi_state_start(struct iocpi_state *s, uint32_t gen, uint32_t nr)
+{
+	uint64_t word = READ_ONCE(s->word);
+	unsigned int step;
+
+	do {
+		step = STEP_OK;
+		if (!state_is(word, gen) || (word & STATE_CLOSED) ||
+		    nr > STATE_PENDING_MAX - state_pending(word))
+			return 0;
+	} while (!state_step(s, &word, word + nr * STATE_PENDING, &step));
+	return step;
+}
+
+unsigned int iocpi_state_cancel(struct iocpi_state *s, uint32_t gen, uint32_t nr)
+{
+	uint64_t word = READ_ONCE(s->word);
+	unsigned int step;
+	uint32_t from_pending, from_skipped;
+
+	do {
+		step = STEP_OK;
+		if (!state_is(word, gen))
+			return 0;
+		from_pending = nr < state_pending(word) ? nr : state_pending(word);
+		from_skipped = nr - from_pending;
+		if (from_skipped > state_skipped(word)) {
+			from_skipped = state_skipped(word);
+			step |= STEP_STRAY;
+		}
+	} while (!state_step(s, &word, word - from_pending * STATE_PENDING -
+			     from_skipped * STATE_SKIPPED, &step));
+	return step;
+}
+
+/* The caller holds what keeps the object, so no generation is needed. */
+unsigned int iocpi_state_packet(struct iocpi_state *s)
+{
+	uint64_t word = READ_ONCE(s->word), to;
+	unsigned int step;
+
+	do {
+		step = STEP_OK;
+		if (state_pending(word)) {
+			to = word - STATE_PENDING + STATE_RUNNING;
+			step |= STEP_RUN;
+		} else if (state_skipped(word)) {
+			to = word - STATE_SKIPPED;
+		} else {
+			return STEP_STRAY;
+		}
+	} while (!state_step(s, &word, to, &step));
+	return step;
+}
+
+unsigned int iocpi_state_done(struct iocpi_state *s)
+{
+	uint64_t word = READ_ONCE(s->word);
+	unsigned int step;
+
+	do {
+		step = STEP_OK;
+	} while (!state_step(s, &word, word - STATE_RUNNING, &step));
+	return step;
+}
+
+unsigned int iocpi_state_forget(struct iocpi_state *s, uint32_t gen)
+{
+	uint64_t word = READ_ONCE(s->word), skipped;
+	unsigned int step;
+
+	do {
+		step = STEP_OK;
+		if (!state_is(word, gen))
+			return 0;
+		skipped = state_skipped(word) + state_pending(word);
+		if (skipped > STATE_SKIPPED_MAX)
+			skipped = STATE_SKIPPED_MAX;	/* the rest come as strays */
+	} while (!state_step(s, &word,
+			     (word & ~(STATE_PENDING_MAX | STATE_SKIPPED_MAX * STATE_SKIPPED)) |
+			     skipped * STATE_SKIPPED, &step));
+	return step;
+}
+
+unsigned int iocpi_state_drain(struct iocpi_state *s)
+{
+	uint64_t word = READ_ONCE(s->word);
+	unsigned int step;
+
+	do {
+		step = STEP_OK;
+	} while (!state_step(s, &word,
+			     word & ~(STATE_PENDING_MAX | STATE_SKIPPED_MAX * STATE_SKIPPED),
+			     &step));
+	return step;
+}
+
+unsigned int iocpi_state_close(struct iocpi_state *s, uint32_t gen)
+{
+	uint64_t word = READ_ONCE(s->word);
+	unsigned int step;
+
+	do {
+		step = STEP_OK;
+		if (!state_is(word, gen) || (word & STATE_CLOSED))
+			return 0;
+	} while (!state_step(s, &word, word | STATE_CLOSED, &step));
+	return step;
+}
+
+void iocpi_state_wait(struct iocpi_state *s, uint32_t gen)
+{
+	for (;;) {
+		uint32_t event = load_acquire(&s->event);
+		uint64_t word = load_acquire(&s->word);
+
+		if (!state_is(word, gen) || state_idle(word))
+			return;
+		if (!(word & STATE_WAITERS) &&
+		    !__atomic_compare_exchange_n(&s->word, &word, word | STATE_WAITERS, false,
+						 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			continue;
+		iocpi_futex_wait(&s->event, event);
+	}
+}

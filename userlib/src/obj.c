@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+/*
+ * obj.c - the table of objects that are known by number; see internal.h.
+ *
+ * A slot is free when its word has no bit but the generation.  Whoever takes the
+ * last bit away frees it.  Free slots are used again oldest first, which makes a
+ * generation last as long as possible.
+ */
+#include <stdlib.h>
+
+#include "internal.h"
+
+#define CHUNK_BITS	6
+#define CHUNK_OBJS	(1U << CHUNK_BITS)
+#define NR_CHUNKS	((1U << OBJ_INDEX_BITS) / CHUNK_OBJS)
+
+static pthread_mutex_t obj_lock = PTHREAD_MUTEX_INITIALIZER;
+static char *chunks[NR_CHUNKS];		/* written once each, under obj_lock */
+static uint32_t nr_objs = 1;		/* number 0 is no object: NULL is no handle */
+static struct iocpi_obj *free_first, *free_last;
+
+static struct iocpi_obj *obj_at(uint32_t index)
+{
+	char *chunk = load_acquire(&chunks[index >> CHUNK_BITS]);
+
+	if (!chunk)
+		return NULL;
+	return (struct iocpi_obj *)(chunk + (index & (CHUNK_OBJS - 1)) * IOCPI_OBJ_SIZE);
+}
+
+static struct iocpi_obj *obj_new_slot(void)
+{
+	struct iocpi_obj *obj;
+	uint32_t index = nr_objs;
+
+	if (index >> OBJ_INDEX_BITS)
+		return NULL;
+	if (!obj_at(index)) {
+		void *chunk;
+
+		if (posix_memalign(&chunk, 64, CHUNK_OBJS * IOCPI_OBJ_SIZE))
+			return NULL;
+		memset(chunk, 0, CHUNK_OBJS * IOCPI_OBJ_SIZE);
+		store_release(&chunks[index >> CHUNK_BITS], (char *)chunk);
+	}
+	obj = obj_at(index);
+	obj->index = index;
+	WRITE_ONCE(obj->word, UINT64_C(1) << OBJ_GEN_SHIFT);
+	WRITE_ONCE(nr_objs, index + 1);
+	return obj;
+}
+
+/* A slot that nobody finds yet, zero but for its head. */
+struct iocpi_obj *iocpi_obj_alloc(enum iocpi_type type)
+{
+	struct iocpi_obj *obj;
+
+	pthread_mutex_lock(&obj_lock);
+	obj = free_first;
+	if (obj) {
+		free_first = obj->next_free;
+		if (!free_first)
+			free_last = NULL;
+	} else {
+		obj = obj_new_slot();
+	}
+	pthread_mutex_unlock(&obj_lock);
+	if (!obj)
+		return NULL;
+	memset(obj + 1, 0, IOCPI_OBJ_SIZE - sizeof(*obj));
+	obj->next_free = NULL;
+	WRITE_ONCE(obj->state.word, STATE_CLOSED);
+	WRITE_ONCE(obj->type, type);
+	return obj;
+}
+
+/* From here on its number finds it. */
+void iocpi_obj_open(struct iocpi_obj *obj, uint64_t refs)
+{
+	__atomic_fetch_or(&obj->word, OBJ_OPEN | refs, __ATOMIC_RELEASE);
+}
+
+/* For a slot whose word has no bit but the generation. */
+void iocpi_obj_free(struct iocpi_obj *obj)
+{
+	uint64_t gen = iocpi_obj_gen(obj) + 1;
+
+	if (gen >> OBJ_GEN_BITS)
+		gen = 1;
+	WRITE_ONCE(obj->type, IOCPI_FREE);
+	store_release(&obj->word, gen << OBJ_GEN_SHIFT);
+	pthread_mutex_lock(&obj_lock);
+	obj->next_free = NULL;
+	if (free_last)
+		free_last->next_free = obj;
+	else
+		free_first = obj;
+	free_last = obj;
+	pthread_mutex_unlock(&obj_lock);
+}
+
+uint64_t iocpi_obj_id(const struct iocpi_obj *obj)
+{
+	return (uint64_t)iocpi_obj_gen(obj) << OBJ_ID_GEN |
+	       (uint64_t)obj->index << OBJ_INDEX_SHIFT;
+}
+
+/* By number, without a reference: the caller knows why it stays, or checks again. */
+struct iocpi_obj *iocpi_obj_find(uint64_t id, enum iocpi_type type)
+{
+	uint32_t index = (id >> OBJ_INDEX_SHIFT) & ((1U << OBJ_INDEX_BITS) - 1);
+	struct iocpi_obj *obj;
+
+	if (id >> (OBJ_ID_GEN + OBJ_GEN_BITS) || id & ((1U << OBJ_INDEX_SHIFT) - 1))
+		return NULL;
+	obj = obj_at(index);
+	if (!obj || load_acquire(&obj->word) >> OBJ_GEN_SHIFT != id >> OBJ_ID_GEN ||
+	    READ_ONCE(obj->type) != type)
+		return NULL;
+	return obj;
+}
+
+/* By number, if it is open; with @refs added. */
+struct iocpi_obj *iocpi_obj_get(uint64_t id, enum iocpi_type type, uint64_t refs)
+{
+	struct iocpi_obj *obj = iocpi_obj_find(id, type);
+	uint64_t word;
+
+	if (!obj)
+		return NULL;
+	word = READ_ONCE(obj->word);
+	do {
+		if (word >> OBJ_GEN_SHIFT != id >> OBJ_ID_GEN || !(word & OBJ_OPEN))
+			return NULL;
+	} while (!__atomic_compare_exchange_n(&obj->word, &word, word + refs, true,
+					      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	return obj;
+}
+
+/*
+ * Its number finds it no more; for the one caller that closes it, who gets @refs
+ * and the word as it was.
+ */
+struct iocpi_obj *iocpi_obj_close(uint64_t id, enum iocpi_type type, uint64_t refs,
+				  uint64_t *before)
+{
+	struct iocpi_obj *obj = iocpi_obj_find(id, type);
+	uint64_t word;
+
+	if (!obj)
+		return NULL;
+	word = READ_ONCE(obj->word);
+	do {
+		if (word >> OBJ_GEN_SHIFT != id >> OBJ_ID_GEN || !(word & OBJ_OPEN))
+			return NULL;
+	} while (!__atomic_compare_exchange_n(&obj->word, &word, (word & ~OBJ_OPEN) + refs, true,
+					      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	if (before)
+		*before = word;
+	return obj;
+}
+
+/* Gives @refs back.  Returns the word as it is now: OBJ_REFS all zero: free it. */
+uint64_t iocpi_obj_put(struct iocpi_obj *obj, uint64_t refs)
+{
+	return __atomic_sub_fetch(&obj->word, refs, __ATOMIC_ACQ_REL);
+}
+
+/* Walks all slots; start with *pos = 0.  What comes back may be free or change. */
+struct iocpi_obj *iocpi_obj_next(uint32_t *pos)
+{
+	if (++*pos >= READ_ONCE(nr_objs))
+		return NULL;
+	return obj_at(*pos);
+}
+
+void iocpi_obj_fork_lock(void)
+{
+	pthread_mutex_lock(&obj_lock);
+}
+
+void iocpi_obj_fork_unlock(void)
+{
+	pthread_mutex_unlock(&obj_lock);
+}
+
+/* Ends every object of the parent; obj_lock is held. */
+void iocpi_obj_fork_child(void (*end)(struct iocpi_obj *obj))
+{
+	struct iocpi_obj *obj;
+	uint32_t pos = 0;
+
+	free_first = free_last = NULL;
+	while ((obj = iocpi_obj_next(&pos))) {
+		uint64_t gen = iocpi_obj_gen(obj) + 1;
+
+		if (obj->type != IOCPI_FREE)
+			end(obj);
+		obj->type = IOCPI_FREE;
+		obj->word = (gen >> OBJ_GEN_BITS ? 1 : gen) << OBJ_GEN_SHIFT;
+		obj->next_free = free_first;
+		free_first = obj;
+		if (!free_last)
+			free_last = obj;
+	}
+}

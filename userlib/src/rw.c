@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+/*
+ * rw.c - ReadFile and WriteFile.
+ *
+ * Overlapped, in a port or TP_IO: the kernel queues a packet for everything it
+ * accepts, unless the skip mode let it answer at once; what the caller is told and
+ * whether a packet comes are therefore one and the same (NM-15).
+ *
+ * Overlapped without either: through the internal port, where nobody but the
+ * OVERLAPPED is told, so that what was done at once needs no packet at all.
+ *
+ * Not overlapped: read(2) and write(2).
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "win.h"
+
+#define OFFSET_FILE_POINTER	((int64_t)-2)	/* OV-7: not overlapped only */
+
+struct transfer {
+	bool write;
+	void *buf;
+	size_t len;
+};
+
+static int64_t offset_of(const OVERLAPPED *o)
+{
+	return (int64_t)((uint64_t)o->OffsetHigh << 32 | o->Offset);
+}
+
+/*
+ * Overlapped
+ */
+
+static BOOL overlapped_io(struct iocpi_file *f, const struct transfer *t, LPDWORD bytes,
+			  LPOVERLAPPED o)
+{
+	uint32_t bind = load_acquire(&f->bind);
+	bool bound = bind == BIND_PORT || bind == BIND_TPIO;
+	uint64_t tagged = (uintptr_t)o | (t->len ? 0 : OVERLAPPED_EMPTY);
+	struct iocp_result result;
+	struct iocp_assoc *assoc;
+	struct iocp_port *port;
+	struct iocp_op op;
+	NTSTATUS status;
+	int ret;
+
+	if (bound) {
+		port = f->port;
+		assoc = &f->assoc;
+	} else {
+		ret = iocpi_internal_bind(f, &port);
+		if (ret) {
+			iocpi_file_put(f, OBJ_OP);
+			return iocpi_fail_errno(-ret);
+		}
+		assoc = &f->internal_assoc;
+	}
+	iocp_prep(&op, t->write ? IOCP_OP_WRITE : IOCP_OP_READ, assoc, t->buf, t->len,
+		  t->write && f->append_only ? IOCP_OFF_APPEND : (uint64_t)offset_of(o),
+		  (void *)(uintptr_t)tagged);
+	op.flags = IOCP_OP_F_NOSIGNAL | (bound ? 0 : IOCP_OP_F_INLINE_OK);
+
+	/* From the submit on a packet may be taken, and the result written, any time. */
+	WRITE_ONCE(o->InternalHigh, 0);
+	store_release(&o->Internal, (ULONG_PTR)STATUS_PENDING);
+	ret = iocp_submit(port, &op, 1, &result);
+	if (ret < 0) {
+		result.state = IOCP_RESULT_REFUSED;
+		result.res = ret;
+	}
+	switch (result.state) {
+	case IOCP_RESULT_QUEUED:
+		return iocpi_fail(ERROR_IO_PENDING);
+	case IOCP_RESULT_DONE:
+		status = iocpi_io_status(result.res, result.info, 0, f->kind, !t->len, true);
+		break;
+	default:
+		status = iocpi_refusal_status(-result.res, f->kind);
+		result.info = 0;
+		break;
+	}
+	iocpi_overlapped_finish(o, status, result.info);
+	iocpi_file_put(f, OBJ_OP);
+	/* OV-15b: a disk file is always pending, unless the skip mode says otherwise. */
+	if (result.state == IOCP_RESULT_DONE && !bound && f->kind == KIND_FILE)
+		return iocpi_fail(ERROR_IO_PENDING);
+	if (status != STATUS_SUCCESS)
+		return iocpi_fail_status(status, -result.res);
+	if (bytes)
+		*bytes = result.info;
+	return TRUE;
+}
+
+/*
+ * Not overlapped
+ */
+
+/* A write that cannot raise SIGPIPE: blocked, and taken away if it is ours. */
+static ssize_t write_quietly(int fd, enum iocpi_kind kind, const void *buf, size_t len)
+{
+	static const struct timespec now;
+	sigset_t pipe_only, pending, saved;
+	bool was_pending;
+	ssize_t n;
+	int err;
+
+	if (kind == KIND_FILE)
+		return write(fd, buf, len);
+	if (kind == KIND_SOCKET)
+		return send(fd, buf, len, MSG_NOSIGNAL);
+	sigemptyset(&pipe_only);
+	sigaddset(&pipe_only, SIGPIPE);
+	sigpending(&pending);
+	was_pending = sigismember(&pending, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe_only, &saved);
+	n = write(fd, buf, len);
+	err = errno;
+	if (n < 0 && err == EPIPE && !was_pending)
+		while (sigtimedwait(&pipe_only, NULL, &now) < 0 && errno == EINTR)
+			;
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	errno = err;
+	return n;
+}
+
+static ssize_t transfer_some(struct iocpi_file *f, const struct transfer *t, size_t done,
+			     int64_t off, bool append)
+{
+	struct iovec iov = { (char *)t->buf + done, t->len - done };
+
+	if (off == OFFSET_FILE_POINTER) {
+		if (!t->write)
+			return read(f->fd, iov.iov_base, iov.iov_len);
+		return write_quietly(f->fd, f->kind, iov.iov_base, iov.iov_len);
+	}
+	if (!t->write)
+		return pread(f->fd, iov.iov_base, iov.iov_len, off + done);
+	if (append)
+		return pwritev2(f->fd, &iov, 1, 0, RWF_APPEND);
+	return pwrite(f->fd, iov.iov_base, iov.iov_len, off + done);
+}
+
+static BOOL sync_io(struct iocpi_file *f, const struct transfer *t, LPDWORD bytes, LPOVERLAPPED o)
+{
+	int64_t off = OFFSET_FILE_POINTER;
+	bool append = false;
+	size_t done = 0;
+	NTSTATUS status;
+	int err = 0;
+	ssize_t n;
+
+	if (o && f->seekable)
+		off = offset_of(o);
+	append = t->write && off == -1;
+	/* Files and writes go on until all is done (OV-20); streams read what is there. */
+	do {
+		n = transfer_some(f, t, done, off, append);
+		if (n > 0)
+			done += n;
+		else if (n < 0 && errno != EINTR)
+			err = errno;
+	} while (!err && n && done < t->len && (n < 0 || t->write || f->seekable));
+	if (done)
+		err = 0;
+	if (off >= 0)
+		lseek(f->fd, off + done, SEEK_SET);	/* OV-5; -1 for what cannot seek */
+
+	status = iocpi_io_status(-err, done, 0, f->kind, !t->len, true);
+	/* A file's end is no error without an OVERLAPPED to say where it was read. */
+	if (status == STATUS_END_OF_FILE && !o)
+		status = STATUS_SUCCESS;
+	if (o)
+		iocpi_overlapped_finish(o, status, done);
+	if (status != STATUS_SUCCESS)
+		return iocpi_fail_status(status, err);
+	if (bytes)
+		*bytes = done;
+	return TRUE;
+}
+
+static BOOL read_or_write(HANDLE h, const struct transfer *t, LPDWORD bytes, LPOVERLAPPED o)
+{
+	uint32_t wanted = t->write ? FILE_WRITE_DATA | FILE_APPEND_DATA : FILE_READ_DATA;
+	struct iocpi_file *f;
+	DWORD code = 0;
+	BOOL ret;
+
+	if (bytes)
+		*bytes = 0;
+	f = iocpi_file_get(h, OBJ_USER + OBJ_OP);
+	if (!f)
+		return iocpi_fail(ERROR_INVALID_HANDLE);
+	if (!(f->access & wanted)) {
+		code = ERROR_ACCESS_DENIED;
+	} else if (!o) {
+		if (f->overlapped || !bytes)
+			code = ERROR_INVALID_PARAMETER;
+	} else if (o->hEvent) {
+		code = ERROR_INVALID_HANDLE;		/* there are no events */
+	} else if ((uintptr_t)o % _Alignof(OVERLAPPED)) {
+		code = ERROR_NOACCESS;
+	} else if (f->seekable && offset_of(o) < 0 &&
+		   !(t->write && offset_of(o) == -1) &&
+		   (f->overlapped || offset_of(o) != OFFSET_FILE_POINTER)) {
+		code = ERROR_INVALID_PARAMETER;		/* OV-7 */
+	}
+	if (code) {
+		iocpi_file_put(f, OBJ_OP + OBJ_USER);
+		return iocpi_fail(code);
+	}
+	if (f->overlapped) {
+		ret = overlapped_io(f, t, bytes, o);
+		iocpi_file_put(f, OBJ_USER);
+	} else {
+		ret = sync_io(f, t, bytes, o);
+		iocpi_file_put(f, OBJ_OP + OBJ_USER);
+	}
+	return ret;
+}
+
+BOOL WINAPI ReadFile(HANDLE hFile, LPVOID lpBuffer, DWORD nNumberOfBytesToRead,
+		     LPDWORD lpNumberOfBytesRead, LPOVERLAPPED lpOverlapped)
+{
+	const struct transfer t = { .buf = lpBuffer, .len = nNumberOfBytesToRead };
+
+	return read_or_write(hFile, &t, lpNumberOfBytesRead, lpOverlapped);
+}
+
+BOOL WINAPI WriteFile(HANDLE hFile, LPCVOID lpBuffer, DWORD nNumberOfBytesToWrite,
+		      LPDWORD lpNumberOfBytesWritten, LPOVERLAPPED lpOverlapped)
+{
+	const struct transfer t = {
+		.write = true,
+		.buf = (void *)(uintptr_t)lpBuffer,
+		.len = nNumberOfBytesToWrite,
+	};
+
+	return read_or_write(hFile, &t, lpNumberOfBytesWritten, lpOverlapped);
+}

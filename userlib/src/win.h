@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
+/*
+ * win.h - what the files of the Windows layer share.
+ *
+ * A file object (struct iocpi_file) is what a HANDLE of a file names; a TP_IO is
+ * part of the file object it is bound to, for life (TP-1).  References, all in the
+ * slot's word:
+ *	OBJ_OPEN	the handle is open: lookups succeed
+ *	OBJ_USER	a call is inside; with none left and not open the fd closes
+ *	OBJ_OP		an operation whose packet has not been taken
+ *	OBJ_TPIO	the TP_IO is not dead
+ *	OBJ_ORPHAN	the port is gone with its packets: forget the OBJ_OPs
+ * The count of operations is exact, because every accepted one gives exactly one
+ * packet; so nobody needs a LAST packet to know that nothing more can come.
+ *
+ * A port object (struct iocpi_wport) is what a HANDLE of a port names; OBJ_OP of
+ * it is an open file that is associated and so submits through its fd (CP-13).
+ */
+#ifndef IOCPI_WIN_H
+#define IOCPI_WIN_H
+
+#include <sys/types.h>
+
+#include <iocp/ntstatus.h>
+#include <iocp/windows.h>
+
+#include "internal.h"
+
+/* error.c */
+
+/* How a file of this kind ends and breaks (section 9.1). */
+enum iocpi_kind {
+	KIND_FILE,		/* what is neither of the other two */
+	KIND_PIPE,
+	KIND_SOCKET,
+};
+
+NTSTATUS iocpi_io_status(int res, uint64_t info, uint32_t flags, enum iocpi_kind kind,
+			 bool empty, bool immediate);
+NTSTATUS iocpi_refusal_status(int err, enum iocpi_kind kind);
+BOOL iocpi_fail(DWORD code);
+BOOL iocpi_fail_errno(int err);
+BOOL iocpi_fail_status(NTSTATUS status, int err);
+
+/* handle.c */
+
+enum iocpi_bind {
+	BIND_NONE,
+	BIND_BUSY,		/* one thread is at it */
+	BIND_PORT,
+	BIND_TPIO,
+	BIND_GONE,		/* closed */
+};
+
+struct iocpi_tpio {
+	PTP_WIN32_IO_CALLBACK callback;
+	PTP_SIMPLE_CALLBACK finalization;
+	PVOID context;
+};
+
+struct iocpi_wport {
+	struct iocpi_obj obj;
+	struct iocp_port *port;
+	struct list files;		/* bind_lock: all whose packets may be in it */
+};
+
+struct iocpi_file {
+	struct iocpi_obj obj;
+	int fd;
+	enum iocpi_kind kind;
+	bool overlapped;
+	bool append_only;
+	bool seekable;
+	uint32_t access;		/* FILE_READ_DATA, FILE_WRITE_DATA, FILE_APPEND_DATA */
+	uint32_t modes;			/* IOCP_MODE_*, only added to */
+	dev_t dev;
+	ino_t ino;
+
+	uint32_t bind;			/* enum iocpi_bind; the next four are set before */
+	struct iocp_port *port;
+	struct iocp_assoc assoc;
+	ULONG_PTR key;
+	struct iocpi_tpio tp;
+	struct iocpi_wport *wport;	/* bind_lock */
+	struct list wport_node;		/* bind_lock */
+
+	bool internal;			/* intern.lock: it is in the internal port, as */
+	struct iocp_assoc internal_assoc;
+};
+
+_Static_assert(sizeof(struct iocpi_file) <= IOCPI_OBJ_SIZE, "slots are too small");
+
+static inline uint64_t handle_id(HANDLE h)
+{
+	return (uintptr_t)h;
+}
+
+struct iocpi_file *iocpi_file_get(HANDLE h, uint64_t refs);
+void iocpi_file_put(struct iocpi_file *f, uint64_t refs);
+void iocpi_file_forget_tpio(struct iocpi_file *f);
+struct iocpi_wport *iocpi_wport_get(HANDLE h);
+HANDLE iocpi_wport_create(uint32_t concurrency);
+void iocpi_wport_put(struct iocpi_wport *w, uint64_t refs);
+int iocpi_bind_begin(struct iocpi_file *f);
+int iocpi_bind(struct iocpi_file *f, struct iocp_port *port, uint32_t flags, enum iocpi_bind bind,
+	       struct iocpi_wport *wport);
+void iocpi_win_fork_lock(void);
+void iocpi_win_fork_unlock(void);
+void iocpi_win_fork_end(struct iocpi_obj *obj);
+void iocpi_win_fork_child(void);
+
+/* overlapped.c */
+
+/* Set in the packet's overlapped where 0 bytes are what was asked for. */
+#define OVERLAPPED_EMPTY	UINT64_C(1)
+
+/* A packet as the Windows layer sees it. */
+struct iocpi_completion {
+	LPOVERLAPPED overlapped;
+	ULONG_PTR key;
+	ULONG_PTR bytes;
+	NTSTATUS status;
+	int err;
+	struct iocpi_file *file;	/* give OBJ_OP back when done with it; NULL: posted */
+};
+
+void iocpi_overlapped_finish(LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes);
+bool iocpi_packet_complete(const struct iocp_packet *packet, struct iocpi_completion *c);
+int iocpi_internal_bind(struct iocpi_file *f, struct iocp_port **port);
+void iocpi_internal_unbind(struct iocpi_file *f);
+void iocpi_internal_drain(void);
+void iocpi_internal_fork_lock(void);
+void iocpi_internal_fork_unlock(void);
+void iocpi_internal_fork_child(void);
+
+/* tpio.c */
+
+struct _TP_CALLBACK_INSTANCE {
+	struct iocpi_file *file;
+	const struct iocp_packet *packet;
+};
+
+void iocpi_tpio_fork_lock(void);
+void iocpi_tpio_fork_unlock(void);
+void iocpi_tpio_fork_child(void);
+
+#endif /* IOCPI_WIN_H */
