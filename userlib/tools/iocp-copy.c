@@ -93,6 +93,8 @@ struct slot {
 	enum phase phase;
 	uint64_t offset;
 	uint32_t len;			/* without padding */
+	uint32_t to_write;		/* with padding */
+	uint32_t written;
 	atomic_int reads_left;		/* VERIFY */
 	atomic_bool failed;		/* VERIFY */
 };
@@ -296,11 +298,19 @@ static void read_next(struct slot *s)
 		retire();
 }
 
-static void write_block(struct slot *s, uint32_t len)
+static void write_rest(struct slot *s)
 {
 	s->phase = WRITE_DEST;
-	if (!issue(&job.dst, &s->req[0], true, s->buf[0], s->offset, len))
+	if (!issue(&job.dst, &s->req[0], true, s->buf[0] + s->written, s->offset + s->written,
+		   s->to_write - s->written))
 		retire();
+}
+
+static void write_block(struct slot *s, uint32_t len)
+{
+	s->to_write = len;
+	s->written = 0;
+	write_rest(s);
 }
 
 /* The block is in the buffer. */
@@ -346,15 +356,22 @@ static void was_patched(struct slot *s, unsigned int code, int err, uint64_t byt
 
 static void was_written(struct slot *s, unsigned int code, int err, uint64_t bytes)
 {
+	uint32_t good;
+
+	s->written += bytes;
+	good = s->written < s->len ? s->written : s->len;
 	if (code) {
-		fault(WRITE_FAILED, &job.dst, s->offset + (bytes < s->len ? bytes : 0), code, err);
+		fault(WRITE_FAILED, &job.dst, s->offset + good, code, err);
 		retire();
-	} else if (bytes < s->len) {
-		fault(job.signal ? INTERRUPTED : SHORT_WRITE, &job.dst, s->offset + bytes, 0, 0);
-		retire();
-	} else {
+	} else if (s->written == s->to_write) {
 		atomic_fetch_add_explicit(&job.moved, s->len, memory_order_relaxed);
 		read_next(s);
+	} else if (job.signal || !bytes) {
+		fault(job.signal ? INTERRUPTED : SHORT_WRITE, &job.dst, s->offset + good, 0, 0);
+		retire();
+	} else {
+		/* Something stopped it (a file size limit, say): the rest will tell what. */
+		write_rest(s);
 	}
 }
 
