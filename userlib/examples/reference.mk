@@ -4,33 +4,47 @@
 # Wine and compare what it prints with winread.expected.  make reference-update
 # writes that file anew.  Both need a mingw-w64 compiler and wine; no test does.
 #
-# Included by userlib/Makefile, which gives OUT.
+# Included by userlib/Makefile, which gives OUT and here.
 
 MINGW_CC ?= x86_64-w64-mingw32-gcc
 WINE ?= wine
-REFERENCE_DIR := $(OUT)/reference
+reference := $(OUT)/reference
 # A prefix of its own: neither reads nor changes the user's.  The first start fills it.
-WINE_ENV = WINEPREFIX=$(abspath $(REFERENCE_DIR))/prefix WINEDEBUG=-all WINEDLLOVERRIDES=mscoree,mshtml=
+wine_env = WINEPREFIX=$(reference)/prefix WINEDEBUG=-all WINEDLLOVERRIDES=mscoree,mshtml=
 
-$(REFERENCE_DIR)/winread.exe: examples/winread.c
+$(reference)/winread.exe: $(here)/examples/winread.c
 	@mkdir -p $(@D)
 	@command -v $(MINGW_CC) >/dev/null || \
 		{ echo "reference: no $(MINGW_CC); apt-get install gcc-mingw-w64-x86-64" >&2; exit 1; }
 	$(MINGW_CC) -O2 -Wall -Wextra -Werror -o $@ $<
 
-$(REFERENCE_DIR)/winread.out: $(REFERENCE_DIR)/winread.exe
+$(reference)/winread.out: $(reference)/winread.exe
 	@command -v $(WINE) >/dev/null || \
-		{ echo "reference: no $(WINE); apt-get install wine64" >&2; exit 1; }
-	@test -d $(REFERENCE_DIR)/prefix || echo "reference: Wine's first start takes a while"
-	cd $(@D) && $(WINE_ENV) timeout 300 $(WINE) winread.exe winread.tmp \
+		{ echo "reference: no $(WINE); apt-get install wine wine64" >&2; exit 1; }
+	@test -d $(reference)/prefix || echo "reference: Wine's first start takes a while"
+	cd $(@D) && $(wine_env) timeout 300 $(WINE) winread.exe winread.tmp \
 		>winread.crlf 2>wine.log || { cat wine.log >&2; exit 1; }
 	tr -d '\r' <$(@D)/winread.crlf >$@
 
-reference: $(REFERENCE_DIR)/winread.out
-	diff -u examples/winread.expected $<
+.PHONY: reference reference-update
+reference: $(reference)/winread.out
+	diff -u $(here)/examples/winread.expected $<
 	@echo "reference: Wine prints what examples/winread.expected says"
 
-reference-update: $(REFERENCE_DIR)/winread.out
-	cp $< examples/winread.expected
+reference-update: $(reference)/winread.out
+	cp $< $(here)/examples/winread.expected
 
-.PHONY: reference reference-update
+# What tests compare with, and tests that are scripts, go beside the programs.
+scripts := $(patsubst $(here)/tests/%,$(OUT)/tests/%,$(wildcard $(here)/tests/*.sh))
+expected := $(patsubst $(here)/examples/%,$(OUT)/examples/%,$(wildcard $(here)/examples/*.expected))
+
+$(scripts): $(OUT)/tests/%: $(here)/tests/%
+	@mkdir -p $(@D)
+	$(INSTALL) -m 755 $< $@
+
+$(expected): $(OUT)/examples/%: $(here)/examples/%
+	@mkdir -p $(@D)
+	$(INSTALL) -m 644 $< $@
+
+tests: $(scripts)
+examples: $(expected)
