@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Sourced by the tools of this directory: where things are, which kernels there are, how to
+# speak to the user.
+
+vm=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+repo=$(readlink -f "$vm/../..")
+build=$repo/build
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/iocp
+me=$(basename "$0")
+
+# The kernels we know: name, Debian suite (a second one may hold a newer build of it)
+kernels="
+6.1	bookworm bookworm-security
+6.12	bookworm-backports
+"
+default_kernel=6.12
+
+say() { printf '%s\n' "$*" >&2; }
+die() { printf '%s: %s\n' "$me" "$*" >&2; exit 1; }
+
+# usage: the comment at the head of the calling tool
+usage() { sed -n '3,/^[^#]/{s/^# \{0,1\}//p}' "$0"; exit "${1:-0}"; }
+
+kernel_names() { awk 'NF { printf "%s%s", n++ ? ", " : "", $1 }' <<<"$kernels"; }
+
+# kernel_suites NAME: the suites to look in; ends the program when NAME is none of ours
+kernel_suites() {
+	local found
+	found=$(awk -F'\t' -v k="$1" '$1 == k { print $2 }' <<<"$kernels")
+	[ -n "$found" ] || die "unknown kernel '$1': KERNEL must be one of $(kernel_names)"
+	echo "$found"
+}
+
+# While a long step writes nothing, tell every five seconds that it lives:
+#	with_progress "what" command args…
+with_progress() {
+	local what=$1 start=$SECONDS pid status=0
+	shift
+	(while sleep 5; do say "  … $what, $((SECONDS - start)) s"; done) 2>&2 &
+	pid=$!
+	"$@" || status=$?
+	kill "$pid" 2>/dev/null || :
+	wait "$pid" 2>/dev/null || :
+	return $status
+}
+
+# locked FILE command…: one process at a time, the others wait
+locked() {
+	local file=$1
+	shift
+	mkdir -p "$(dirname "$file")"
+	(
+		flock -n 9 || { say "waiting for another run ($file)"; flock 9; }
+		# What runs must not inherit the lock: a child left behind would keep it
+		"$@" 9>&-
+	) 9>"$file"
+}
