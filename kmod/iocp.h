@@ -502,7 +502,8 @@ int iocp_fsync_work(struct iocp_req *req);
 
 /* punt.c */
 void iocp_punt_init(struct iocp_req *req);
-void iocp_punt(struct iocp_req *req, bool submitter);
+void iocp_punt(struct iocp_req *req);
+int iocp_punt_submitted(struct iocp_req *req);
 bool iocp_punt_cancel(struct iocp_req *req);
 unsigned int iocp_work_begin(struct iocp_req *req, const struct cred **old_cred);
 void iocp_work_end(unsigned int noio, const struct cred *old_cred);

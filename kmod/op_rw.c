@@ -231,13 +231,13 @@ static void iocp_rw_complete(struct kiocb *kiocb, long res)
 
 	iocp_rw_end_write(req);
 	if ((res == -EAGAIN || res == -EOPNOTSUPP) && !iocp_rw_nowait(req)) {
-		iocp_punt(req, false);
+		iocp_punt(req);
 		return;
 	}
 	if (res >= 0) {
 		req->done = res;
 		if (res && iocp_rw_wants_more(req)) {
-			iocp_punt(req, false);
+			iocp_punt(req);
 			return;
 		}
 		res = 0;
@@ -257,9 +257,11 @@ ssize_t iocp_rw_issue(struct iocp_req *req)
 	struct iov_iter iter;
 	ssize_t ret;
 
-	/* Whether it would block is not to be known. */
-	if (!(file->f_mode & FMODE_NOWAIT))
-		return -EAGAIN;
+	/* Where it may block, only check what the worker would run into (OV-22). */
+	if (!(file->f_mode & FMODE_NOWAIT) || req->flags & IOCP_OP_F_FORCE_PUNT) {
+		ret = rw_verify_area(req->def->write ? WRITE : READ, file, &req->pos, req->total);
+		return ret < 0 ? ret : -EAGAIN;
+	}
 	iocp_rw_init_kiocb(req, &req->kiocb, file, IOCP_IOCB_NOWAIT);
 	req->kiocb.ki_complete = iocp_rw_complete;
 	if (!iocp_rw_start_write(req, false))

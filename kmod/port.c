@@ -526,7 +526,7 @@ int iocp_port_queue(struct iocp_port *port, struct iocp_pkt *pkt)
 }
 
 /*
- * iocp_port_post - queue a packet that has no operation behind it
+ * iocp_port_post - queue a packet that has no request behind it
  *
  * In process context.  A packet that fits into the ring or finds a waiter needs
  * no memory; the others are charged to the caller and counted.
@@ -544,15 +544,18 @@ again:
 	raw_spin_lock_irqsave(&port->lock, flags);
 	if (port->shut) {
 		ret = -ESHUTDOWN;
-	} else if (iocp_queue_by_value(port, p, &queued, &done)) {
-		port->st_posts++;
-	} else if (pkt) {
-		iocp_queue_listed(port, pkt, &done);
-		listed = true;
-		port->st_posts++;
-	} else {
-		ret = -ENOMEM;
+	} else if (!iocp_queue_by_value(port, p, &queued, &done)) {
+		if (pkt) {
+			iocp_queue_listed(port, pkt, &done);
+			listed = true;
+		} else {
+			ret = -ENOMEM;
+		}
 	}
+	if (!ret && (p->flags & IOCP_PKT_KIND_MASK) == IOCP_PKT_KIND_POST)
+		port->st_posts++;
+	else if (!ret)
+		port->st_completed++;	/* NOP */
 	raw_spin_unlock_irqrestore(&port->lock, flags);
 	iocp_port_flush_done(port, &done);
 	INIT_LIST_HEAD(&done);

@@ -122,45 +122,48 @@ void iocp_punt_init(struct iocp_req *req)
 	INIT_LIST_HEAD(&req->queue);
 }
 
-/* Pins the first chunk while the program's own page faults can be killed. */
-static void iocp_punt_pin(struct iocp_req *req)
-{
-	struct iocp_port *port = req->port;
-	struct iocp_chunk *chunk;
-
-	if (READ_ONCE(port->pinned_pages) >= IOCP_MAX_PINNED)
-		return;
-	chunk = iocp_rw_pin(req, NULL);
-	if (IS_ERR(chunk))
-		return;		/* the worker runs into the same and reports it */
-	req->chunk = chunk;
-	req->chunk_pages = chunk->nr;
-	spin_lock_irq(&port->punt_lock);
-	port->pinned_pages += chunk->nr;
-	spin_unlock_irq(&port->punt_lock);
-}
-
 /*
- * iocp_punt - leave an operation to the work queue
- * @submitter: in the submitting thread; else in any context
+ * iocp_punt - leave an operation to the work queue, from any context
  */
-void iocp_punt(struct iocp_req *req, bool submitter)
+void iocp_punt(struct iocp_req *req)
 {
 	struct iocp_assoc *assoc = req->assoc;
 	struct iocp_port *port = req->port;
 	unsigned long flags;
 
-	req->chunk_pages = 0;
-	if (submitter && req->def->rw && req->total > req->done)
-		iocp_punt_pin(req);
 	spin_lock_irqsave(&assoc->lock, flags);
 	req->state = IOCP_REQ_PUNTED;
 	spin_lock(&port->punt_lock);
 	port->st_punted++;
+	port->pinned_pages += req->chunk_pages;
 	list_add_tail(&req->queue, &port->punt_pending);
 	iocp_punt_kick(port);
 	spin_unlock(&port->punt_lock);
 	spin_unlock_irqrestore(&assoc->lock, flags);
+}
+
+/*
+ * iocp_punt_submitted - the same in the submitting thread
+ *
+ * Pins the first chunk here, where the program's own page faults can be killed
+ * and where a bad buffer is still a refusal: then -errno, and nothing was done.
+ */
+int iocp_punt_submitted(struct iocp_req *req)
+{
+	struct iocp_chunk *chunk;
+
+	if (req->def->rw && req->total > req->done &&
+	    READ_ONCE(req->port->pinned_pages) < IOCP_MAX_PINNED) {
+		chunk = iocp_rw_pin(req, NULL);
+		if (!IS_ERR(chunk)) {
+			req->chunk = chunk;
+			req->chunk_pages = chunk->nr;
+		} else if (!req->done) {
+			return PTR_ERR(chunk);
+		}
+	}
+	iocp_punt(req);
+	return 0;
 }
 
 /* Under assoc->lock, interrupts off.  true: it will not start and is ours. */

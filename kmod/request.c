@@ -333,6 +333,7 @@ static int iocp_submit_file(struct iocp_submit *sub, const struct iocp_op *op, u
 	req->iov = req->inline_iov;
 	req->nr_segs = 0;
 	req->chunk = NULL;
+	req->chunk_pages = 0;
 	req->thread = NULL;
 
 	ret = def->prep ? def->prep(req, op) : 0;
@@ -354,13 +355,14 @@ static int iocp_submit_file(struct iocp_submit *sub, const struct iocp_op *op, u
 		ret = 0;		/* NOP */
 	} else {
 		ret = -EAGAIN;
-		if (def->issue && !(req->flags & IOCP_OP_F_FORCE_PUNT))
+		if (def->issue)
 			ret = def->issue(req);
 		if (ret == -EIOCBQUEUED)
 			goto queued;
 		if (ret == -EAGAIN && !(def->rw && req->op_flags & (__force u32)RWF_NOWAIT)) {
-			iocp_punt(req, true);
-			goto queued;
+			ret = iocp_punt_submitted(req);
+			if (!ret)
+				goto queued;
 		}
 	}
 	iocp_req_unlink(req, &closed);

@@ -15,10 +15,10 @@
  * head that others moved on sees tail - head <= 0: empty.  The head only grows
  * and has 64 bits, so there is no ABA.
  *
- * Trust: none.  The kernel's own copy of the tail is the truth.  A head that
- * is not within [tail - entries, tail] marks the ring broken for good: nothing
- * is put there any more, packets go to the lists and ENTER serves those.  A
- * head set back within the window makes programs see old packets again, which
+ * Trust: none.  The kernel's own copy of the tail is the truth.  A head that is
+ * beyond it, or behind one that the kernel has seen, marks the ring broken for
+ * good: nothing is put there any more, packets go to the lists and ENTER serves
+ * those.  Programs that move the head back unseen get old packets again, which
  * only they suffer from.  The kernel's own CAS is bounded, see iocp_ring_pop().
  *
  * The pages belong to an anonymous file that the mappings refer to instead of
@@ -59,6 +59,7 @@ struct iocp_ring {
 	struct iocp_packet *packets;
 	struct iocp_ring_rw *rw;
 	u64 tail;
+	u64 seen;			/* the last head that we read */
 	u64 broken;
 	bool is_broken;
 };
@@ -182,8 +183,10 @@ static u32 iocp_ring_distance(struct iocp_ring *ring, u64 head)
 {
 	u64 used = ring->tail - head;
 
-	if (likely(used <= ring->entries))
+	if (likely(used <= ring->tail - ring->seen)) {
+		ring->seen = head;
 		return used;
+	}
 	WRITE_ONCE(ring->is_broken, true);
 	ring->broken++;
 	return 0;
@@ -240,8 +243,10 @@ int iocp_ring_pop(struct iocp_ring *ring, struct iocp_packet *p)
 		if (ring->is_broken || !iocp_ring_distance(ring, head))
 			return 0;
 		*p = ring->packets[head & (ring->entries - 1)];
-		if (cmpxchg(&ring->rw->head, head, head + 1) == head)
+		if (cmpxchg(&ring->rw->head, head, head + 1) == head) {
+			ring->seen = head + 1;
 			return 1;
+		}
 	}
 	return -EAGAIN;
 }

@@ -40,10 +40,10 @@ static u32 iocp_enter_state(struct iocp_port *port, bool last)
 /* Under port->lock: the thread leaves the wait and counts as running (CP-38). */
 static void iocp_wait_leave(struct iocp_port *port, struct iocp_worker *worker)
 {
-	if (!worker)
-		return;
-	port->active++;
-	iocp_worker_start(worker);
+	if (worker) {
+		port->active++;
+		iocp_worker_start(worker);
+	}
 	iocp_port_update_words(port);
 }
 

@@ -75,7 +75,8 @@ enum iocp_opcode {
  * FORCE_PUNT: do not try in the caller first; for tests and for operations
  *	that are known to block.
  * KEY_IN_AUX2: aux2 is the completion key of an operation without association.
- * ANY_SHORT: a short write is a result and not to be continued.
+ * ANY_SHORT: a short write is a result and not to be continued.  (Without effect
+ *	where the driver itself writes all or nothing, as a terminal's does.)
  * PRIO: priority of the packet; 0 takes the association's.
  *
  * Bits 1 (no packet), 2 (barrier), 3 (registered buffer) and 6 (assoc is an fd)
