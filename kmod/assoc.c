@@ -169,6 +169,10 @@ int iocp_associate(struct iocp_port *port, struct iocp_associate *arg)
 	INIT_LIST_HEAD(&assoc->ops);
 	INIT_HLIST_NODE(&assoc->exclusive);
 
+	/* Asks the file's driver, who may take his time. */
+	ret = iocp_stream_init(assoc);
+	if (ret)
+		goto err_free;
 	mutex_lock(&port->mutex);
 	owner = iocp_owner_get(port);
 	if (IS_ERR(owner)) {
@@ -181,9 +185,6 @@ int iocp_associate(struct iocp_port *port, struct iocp_associate *arg)
 		if (ret)
 			goto err_owner;
 	}
-	ret = iocp_stream_init(assoc);
-	if (ret)
-		goto err_exclusive;
 	assoc->gen = ++port->next_gen ?: ++port->next_gen;
 	spin_lock_irq(&owner->lock);
 	list_add_tail(&assoc->owner_node, &owner->assocs);
@@ -193,7 +194,7 @@ int iocp_associate(struct iocp_port *port, struct iocp_associate *arg)
 			      XA_LIMIT(0, IOCP_NO_ASSOC - 1), &port->next_index,
 			      GFP_KERNEL_ACCOUNT);
 	if (ret < 0)
-		goto err_stream;
+		goto err_list;
 	iocp_port_get(port);
 	WRITE_ONCE(port->nr_assocs, port->nr_assocs + 1);
 	atomic_inc(&iocp_objects.assocs);
@@ -203,19 +204,19 @@ int iocp_associate(struct iocp_port *port, struct iocp_associate *arg)
 	mutex_unlock(&port->mutex);
 	return 0;
 
-err_stream:
+err_list:
 	spin_lock_irq(&owner->lock);
 	list_del(&assoc->owner_node);
 	spin_unlock_irq(&owner->lock);
-	iocp_stream_exit(assoc);
-	if (assoc->nb_file)
-		fput(assoc->nb_file);
-err_exclusive:
 	iocp_exclusive_del(assoc);
 err_owner:
 	iocp_owner_put(owner);
 err_unlock:
 	mutex_unlock(&port->mutex);
+	iocp_stream_exit(assoc);
+	if (assoc->nb_file)
+		fput(assoc->nb_file);
+err_free:
 	kfree(assoc);
 err_charge:
 	iocp_user_uncharge_assoc(port);

@@ -22,7 +22,8 @@
  *
  * Locks, outer to inner:
  *
- *   port->mutex        owners, associations coming and going; may sleep
+ *   port->mutex        owners, associations coming and going; may sleep, but
+ *                      never for the program's memory or for a file
  *   assoc->lock        (irq) the association's operations and their state
  *   owner->lock        (irq) the owner's list of associations; innermost
  *   port->punt_lock    (irq) operations that wait for the work queue
@@ -133,6 +134,7 @@ struct iocp_waiter {
 struct iocp_port {
 	refcount_t users;		/* while there are any, the port works */
 	refcount_t refs;		/* of the structure: workers, and all users as one */
+	atomic_t setup_begun;
 	int live;			/* SETUP has been done */
 
 	/* lock: packets, waiters and who runs */

@@ -3,8 +3,8 @@
  * main.c - the module: device node, ioctl dispatch, limits.
  *
  * Every call copies its argument in once, works on the copy and copies the
- * whole structure out again.  Locking: none of its own; port->mutex makes SETUP
- * happen once.
+ * whole structure out again.  Locking: none of its own.  No lock is held while
+ * the program's memory is touched: a page of it may never come.
  */
 #include <linux/debugfs.h>
 #include <linux/miscdevice.h>
@@ -139,23 +139,23 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 	s.max_posted = min(s.max_posted, READ_ONCE(iocp_max_posted));
 	s.features = iocp_features();
 
-	mutex_lock(&port->mutex);
-	ret = -EBUSY;
-	if (port->live)
-		goto out;
+	/* A claim rather than a lock: copying out may wait for a page for ever. */
+	if (atomic_cmpxchg(&port->setup_begun, 0, 1))
+		return -EBUSY;
 	if (s.ring_entries) {
 		s.ring_entries = roundup_pow_of_two(s.ring_entries);
 		ring = iocp_ring_create(s.ring_entries);
-		ret = PTR_ERR_OR_ZERO(ring);
-		if (ret)
-			goto out;
+		if (IS_ERR(ring)) {
+			ret = PTR_ERR(ring);
+			goto fail;
+		}
 		iocp_ring_describe(ring, &s);
 	}
 	s.size = sizeof(s);
 	ret = iocp_copy_back(uarg, &s, sizeof(s));
 	if (ret) {
 		iocp_ring_put(ring);
-		goto out;
+		goto fail;
 	}
 	port->ring = ring;
 	port->concurrency = s.concurrency;
@@ -163,8 +163,9 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 	port->max_posted = s.max_posted;
 	/* Everybody else looks at the port only after seeing this. */
 	smp_store_release(&port->live, 1);
-out:
-	mutex_unlock(&port->mutex);
+	return 0;
+fail:
+	atomic_set(&port->setup_begun, 0);
 	return ret;
 }
 
