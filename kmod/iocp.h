@@ -374,6 +374,7 @@ struct iocp_objects {
 
 extern struct iocp_objects iocp_objects;
 extern struct workqueue_struct *iocp_io_wq;
+extern struct workqueue_struct *iocp_stream_wq;
 extern struct workqueue_struct *iocp_end_wq;
 extern struct kmem_cache *iocp_pkt_cache;
 extern struct kmem_cache *iocp_req_cache;

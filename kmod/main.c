@@ -17,6 +17,7 @@
 
 struct iocp_objects iocp_objects;
 struct workqueue_struct *iocp_io_wq;	/* operations that block */
+struct workqueue_struct *iocp_stream_wq;	/* streams that became ready: never blocks for long */
 struct workqueue_struct *iocp_end_wq;	/* the end of owners, workers and ports */
 struct kmem_cache *iocp_pkt_cache;
 struct kmem_cache *iocp_req_cache;
@@ -462,6 +463,8 @@ static void iocp_cleanup(void)
 	 */
 	if (iocp_io_wq)
 		destroy_workqueue(iocp_io_wq);
+	if (iocp_stream_wq)
+		destroy_workqueue(iocp_stream_wq);
 	if (iocp_end_wq)
 		destroy_workqueue(iocp_end_wq);
 	rcu_barrier();
@@ -478,8 +481,9 @@ static int __init iocp_init(void)
 	iocp_req_cache = KMEM_CACHE(iocp_req, SLAB_ACCOUNT | SLAB_HWCACHE_ALIGN);
 	/* Swap and writeback may depend on an appliance that waits for us. */
 	iocp_io_wq = alloc_workqueue("iocp_io", WQ_UNBOUND | WQ_MEM_RECLAIM, WQ_MAX_ACTIVE);
+	iocp_stream_wq = alloc_workqueue("iocp_stream", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	iocp_end_wq = alloc_workqueue("iocp_end", WQ_UNBOUND, 0);
-	if (!iocp_pkt_cache || !iocp_req_cache || !iocp_io_wq || !iocp_end_wq)
+	if (!iocp_pkt_cache || !iocp_req_cache || !iocp_io_wq || !iocp_stream_wq || !iocp_end_wq)
 		goto fail;
 
 	iocp_worker_init();

@@ -64,7 +64,7 @@ static bool iocp_dir_ready(struct iocp_dir *dir)
 static void iocp_dir_kick(struct iocp_dir *dir, unsigned long delay)
 {
 	refcount_inc(&dir->assoc->refs);
-	queue_delayed_work(iocp_io_wq, &dir->work, delay);
+	queue_delayed_work(iocp_stream_wq, &dir->work, delay);
 }
 
 /* The same from the work itself: no signals for the kernel thread any more. */
@@ -92,7 +92,7 @@ static int iocp_stream_wake(wait_queue_entry_t *wait, unsigned int mode, int syn
 			continue;
 		/* Armed with nothing left to do, and on its way out: let it go. */
 		if (refcount_inc_not_zero(&assoc->refs))
-			queue_delayed_work(iocp_io_wq, &dir->work, 0);
+			queue_delayed_work(iocp_stream_wq, &dir->work, 0);
 	}
 	if (events & POLLFREE) {
 		/*
