@@ -281,7 +281,7 @@ static void iocp_assoc_cancel(struct iocp_assoc *assoc, struct iocp_match *m)
 
 	/* They are ours now: on no list that anybody else looks at. */
 	list_for_each_entry_safe(req, next, &ended, node)
-		iocp_req_cancelled(req);
+		iocp_req_end_unlinked(req, -ECANCELED);
 }
 
 /*

@@ -476,7 +476,7 @@ void iocp_submit_one(struct iocp_submit *sub, const struct iocp_op *op, u64 id,
 		     struct iocp_result *result);
 void iocp_submit_end(struct iocp_submit *sub);
 void iocp_req_end(struct iocp_req *req, int res);
-void iocp_req_cancelled(struct iocp_req *req);
+void iocp_req_end_unlinked(struct iocp_req *req, int res);
 void iocp_req_put(struct iocp_req *req);
 void iocp_req_free_all(struct iocp_port *port);
 

@@ -102,14 +102,13 @@ static void iocp_req_abandon(struct iocp_req *req)
 }
 
 /* Off the association's list, so CANCEL cannot find it any more. */
-static void iocp_req_unlink(struct iocp_req *req, bool *closed)
+static void iocp_req_unlink(struct iocp_req *req)
 {
 	struct iocp_assoc *assoc = req->assoc;
 	unsigned long flags;
 
 	spin_lock_irqsave(&assoc->lock, flags);
 	list_del(&req->node);
-	*closed = assoc->gone;
 	spin_unlock_irqrestore(&assoc->lock, flags);
 }
 
@@ -155,30 +154,28 @@ static int iocp_req_verdict(struct iocp_req *req, int res, bool closed, u32 *pkt
 }
 
 /*
- * iocp_req_end - an operation ended, in any context
+ * iocp_req_end_unlinked - the end of an operation that is off every list
  * @res: 0 or -errno; the bytes are in req->done
+ *
+ * In any context.  Whoever took it off the association's list under its lock is
+ * the one to call this, once.
  */
-void iocp_req_end(struct iocp_req *req, int res)
+void iocp_req_end_unlinked(struct iocp_req *req, int res)
 {
 	u32 pkt_flags = 0;
-	bool closed;
 
-	iocp_req_unlink(req, &closed);
-	res = iocp_req_verdict(req, res, closed, &pkt_flags);
+	/* Once set it stays, and it was set before anything was cancelled for it. */
+	res = iocp_req_verdict(req, res, READ_ONCE(req->assoc->gone), &pkt_flags);
 	iocp_req_complete(req, res, pkt_flags);
 }
 
 /*
- * iocp_req_cancelled - an operation was cancelled and is off every list
+ * iocp_req_end - the end of an operation that CANCEL can still see
  */
-void iocp_req_cancelled(struct iocp_req *req)
+void iocp_req_end(struct iocp_req *req, int res)
 {
-	u32 pkt_flags = 0;
-	int res;
-
-	/* Nobody can be added any more once it is set, so no lock is needed. */
-	res = iocp_req_verdict(req, -ECANCELED, READ_ONCE(req->assoc->gone), &pkt_flags);
-	iocp_req_complete(req, res, pkt_flags);
+	iocp_req_unlink(req);
+	iocp_req_end_unlinked(req, res);
 }
 
 /* Every field that an operation does not read must be 0, so it can get a meaning. */
@@ -295,7 +292,6 @@ static int iocp_submit_file(struct iocp_submit *sub, const struct iocp_op *op, u
 {
 	struct iocp_assoc *assoc = iocp_submit_assoc(sub, op);
 	struct iocp_req *req;
-	bool closed;
 	ssize_t ret;
 
 	if (IS_ERR(assoc))
@@ -365,17 +361,14 @@ static int iocp_submit_file(struct iocp_submit *sub, const struct iocp_op *op, u
 				goto queued;
 		}
 	}
-	iocp_req_unlink(req, &closed);
+	iocp_req_unlink(req);
 ended:
 	if (ret < 0 && !req->done)
 		goto put_assoc;
 	if (ret < 0) {
 		/* Some bytes have moved: that is a result, not a refusal. */
-		u32 pkt_flags = 0;
-		int res = iocp_req_verdict(req, ret, false, &pkt_flags);
-
 		result->state = IOCP_RESULT_QUEUED;
-		iocp_req_complete(req, res, pkt_flags);
+		iocp_req_end_unlinked(req, ret);
 		iocp_req_put(req);
 		return 0;
 	}

@@ -188,7 +188,7 @@ static void iocp_dir_run(struct iocp_dir *dir, bool block)
 			list_del_init(&req->queue);
 			list_del(&req->node);
 			spin_unlock_irq(&assoc->lock);
-			iocp_req_cancelled(req);
+			iocp_req_end_unlinked(req, -ECANCELED);
 			continue;
 		}
 		spin_unlock_irq(&assoc->lock);
@@ -223,10 +223,12 @@ static void iocp_dir_run(struct iocp_dir *dir, bool block)
 			continue;
 		}
 		spins = 0;
+		/* Off both lists at once, or CANCEL would take it for its own. */
 		spin_lock_irq(&assoc->lock);
 		list_del_init(&req->queue);
+		list_del(&req->node);
 		spin_unlock_irq(&assoc->lock);
-		iocp_req_end(req, ret);
+		iocp_req_end_unlinked(req, ret);
 		cond_resched();
 	}
 }
