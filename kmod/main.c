@@ -478,7 +478,9 @@ static int __init iocp_init(void)
 
 	iocp_check_abi();
 	iocp_pkt_cache = KMEM_CACHE(iocp_pkt, SLAB_ACCOUNT);
-	iocp_req_cache = KMEM_CACHE(iocp_req, SLAB_ACCOUNT | SLAB_HWCACHE_ALIGN);
+	/* short vectors are copied from the program straight into the request */
+	iocp_req_cache = KMEM_CACHE_USERCOPY(iocp_req, SLAB_ACCOUNT | SLAB_HWCACHE_ALIGN,
+					     inline_iov);
 	/* Swap and writeback may depend on an appliance that waits for us. */
 	iocp_io_wq = alloc_workqueue("iocp_io", WQ_UNBOUND | WQ_MEM_RECLAIM, WQ_MAX_ACTIVE);
 	iocp_stream_wq = alloc_workqueue("iocp_stream", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
