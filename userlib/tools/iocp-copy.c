@@ -813,10 +813,14 @@ static void detach(struct side *s)
 
 static void make_slots(void)
 {
-	size_t size = (size_t)job.depth * job.block * (job.verify ? 2 : 1);
+	uint64_t blocks = job.size / job.block + 1;
 	struct slot *s;
 	unsigned char *p;
+	size_t size;
 
+	if (job.depth > blocks)
+		job.depth = blocks;
+	size = (size_t)job.depth * job.block * (job.verify ? 2 : 1);
 	job.slots = calloc(job.depth, sizeof(*job.slots));
 	/* Mapped: direct I/O wants aligned buffers.  The last part is the patch. */
 	p = mmap(NULL, size + job.dst.align, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
