@@ -19,6 +19,7 @@ struct iocp_io {
 	void *context;
 	struct iocp_assoc assoc;
 	uint32_t modes;
+	bool unbind_late;	/* set when closing: nobody waits, the last one unbinds */
 };
 
 _Static_assert(sizeof(struct iocp_io) <= IOCPI_OBJ_SIZE, "slots are too small");
@@ -26,11 +27,13 @@ _Static_assert(sizeof(struct iocp_io) <= IOCPI_OBJ_SIZE, "slots are too small");
 static void io_put(struct iocp_io *io, uint64_t refs)
 {
 	struct iocp_pool *pool = io->pool;
+	bool unbind = READ_ONCE(io->unbind_late);
 
-	if (!(iocpi_obj_put(&io->obj, refs) & OBJ_REFS)) {
-		iocpi_obj_free(&io->obj);
+	if (iocpi_obj_put(&io->obj, refs) & OBJ_REFS)
+		return;
+	iocpi_obj_free(&io->obj);
+	if (unbind)
 		iocpi_pool_unbind(pool);
-	}
 }
 
 void iocpi_io_dispatch(const struct iocp_packet *packet)
@@ -157,24 +160,30 @@ int iocp_io_wait(struct iocp_io *io)
 
 int iocp_io_close(struct iocp_io *io, unsigned int flags)
 {
+	struct iocp_pool *pool;
 	uint64_t id;
 	uint32_t gen;
-	bool own;
+	bool wait;
 
 	if (flags & ~IOCP_IO_CLOSE_NOWAIT)
 		return -EINVAL;
 	if (!io || !iocpi_pool_alive(io->pool))
 		return 0;
 	id = iocpi_obj_id(&io->obj);
-	own = iocpi_self.callback_id == id;
 	gen = iocpi_obj_gen(&io->obj);
+	pool = io->pool;
+	wait = iocpi_self.callback_id != id && !(flags & IOCP_IO_CLOSE_NOWAIT);
 	if (!iocpi_obj_close(id, IOCPI_IO, OBJ_USER, NULL))
 		return 0;
+	WRITE_ONCE(io->unbind_late, !wait);
 	if (iocpi_state_close(&io->obj.state, gen) & STEP_DEAD)
 		iocpi_obj_put(&io->obj, OBJ_OP);
-	iocp_disassociate(io->pool->port, &io->assoc, IOCP_DISASSOC_CANCEL, NULL);
-	if (!own && !(flags & IOCP_IO_CLOSE_NOWAIT))
+	iocp_disassociate(pool->port, &io->assoc, IOCP_DISASSOC_CANCEL, NULL);
+	if (wait)
 		iocpi_state_wait(&io->obj.state, gen);
 	io_put(io, OBJ_USER);
+	/* A worker may still be on its way out of the object, not of the pool. */
+	if (wait)
+		iocpi_pool_unbind(pool);
 	return 0;
 }

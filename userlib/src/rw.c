@@ -6,8 +6,9 @@
  * accepts, unless the skip mode let it answer at once; what the caller is told and
  * whether a packet comes are therefore one and the same (NM-15).
  *
- * Overlapped without either: through the internal port, where nobody but the
- * OVERLAPPED is told, so that what was done at once needs no packet at all.
+ * Overlapped without either, or where the port was closed: through the internal port,
+ * where nobody but the OVERLAPPED is told, so that what was done at once needs no
+ * packet at all.
  *
  * Not overlapped: read(2) and write(2).
  */
@@ -37,43 +38,57 @@ static int64_t offset_of(const OVERLAPPED *o)
  * Overlapped
  */
 
+/* Hands one operation to a port; what became of it, never less than REFUSED. */
+static void submit_to(struct iocp_port *port, const struct iocp_assoc *assoc, struct iocp_op *op,
+		      struct iocp_result *result)
+{
+	int ret;
+
+	op->assoc = assoc->index;
+	op->assoc_gen = assoc->gen;
+	ret = iocp_submit(port, op, 1, result);
+	if (ret < 0) {
+		result->state = IOCP_RESULT_REFUSED;
+		result->res = ret;
+	}
+}
+
 static BOOL overlapped_io(struct iocpi_file *f, const struct transfer *t, LPDWORD bytes,
 			  LPOVERLAPPED o)
 {
 	uint32_t bind = load_acquire(&f->bind);
 	bool bound = bind == BIND_PORT || bind == BIND_TPIO;
 	uint64_t tagged = (uintptr_t)o | (t->len ? 0 : OVERLAPPED_EMPTY);
-	struct iocp_result result;
-	struct iocp_assoc *assoc;
+	struct iocp_result result = { .state = IOCP_RESULT_REFUSED };
 	struct iocp_port *port;
 	struct iocp_op op;
 	NTSTATUS status;
 	int ret;
 
-	if (bound) {
-		port = f->port;
-		assoc = &f->assoc;
-	} else {
-		ret = iocpi_internal_bind(f, &port);
-		if (ret) {
-			iocpi_file_put(f, OBJ_OP);
-			return iocpi_fail_errno(-ret);
-		}
-		assoc = &f->internal_assoc;
-	}
-	iocp_prep(&op, t->write ? IOCP_OP_WRITE : IOCP_OP_READ, assoc, t->buf, t->len,
+	iocp_prep(&op, t->write ? IOCP_OP_WRITE : IOCP_OP_READ, NULL, t->buf, t->len,
 		  t->write && f->append_only ? IOCP_OFF_APPEND : (uint64_t)offset_of(o),
 		  (void *)(uintptr_t)tagged);
-	op.flags = IOCP_OP_F_NOSIGNAL | (bound ? 0 : IOCP_OP_F_INLINE_OK);
-
+	op.flags = IOCP_OP_F_NOSIGNAL;
 	/* From the submit on a packet may be taken, and the result written, any time. */
 	WRITE_ONCE(o->InternalHigh, 0);
 	store_release(&o->Internal, (ULONG_PTR)STATUS_PENDING);
-	ret = iocp_submit(port, &op, 1, &result);
-	if (ret < 0) {
-		result.state = IOCP_RESULT_REFUSED;
-		result.res = ret;
+
+	if (bound)
+		submit_to(f->port, &f->assoc, &op, &result);
+	/* Also what a closed port leaves behind (CP-59). */
+	if (!bound || (result.state == IOCP_RESULT_REFUSED && result.res == -ESHUTDOWN)) {
+		bound = false;
+		op.flags |= IOCP_OP_F_INLINE_OK;
+		ret = iocpi_internal_bind(f, &port);
+		if (ret) {
+			iocpi_file_put(f, OBJ_OP);
+			status = iocp_errno_to_status(-ret);
+			iocpi_overlapped_finish(o, status, 0);
+			return iocpi_fail_status(status, -ret);
+		}
+		submit_to(port, &f->internal_assoc, &op, &result);
 	}
+
 	switch (result.state) {
 	case IOCP_RESULT_QUEUED:
 		return iocpi_fail(ERROR_IO_PENDING);

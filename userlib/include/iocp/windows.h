@@ -335,8 +335,9 @@ HANDLE WINAPI CreateFileA(LPCSTR lpFileName, DWORD dwDesiredAccess, DWORD dwShar
  * port also after this call: 995, of pipes 109, of sockets 1236 (OV-30); without
  * a port, OVERLAPPEDs are final once HasOverlappedIoCompleted() says so.  Nothing in flight: nothing is queued
  * (OV-31).  A call of another thread that is using the file goes on undisturbed.
- * Port: waiting threads return with 735 (CP-50), packets that wait are lost
- * (CP-51), its files remain usable.
+ * Port: waiting threads return with 735 (CP-50), packets that wait or come later are
+ * lost, their OVERLAPPEDs stay pending (CP-51); its files remain usable, as if they
+ * had no port (CP-59).
  *
  * Return: TRUE; FALSE with 6 not a handle or closed already.
  */
@@ -470,6 +471,9 @@ int _open_osfhandle(intptr_t osfhandle, int flags);
  * @CompletionKey: comes with every packet of the file (CP-6)
  * @NumberOfConcurrentThreads: 0: processors (CP-5); only looked at when a port is
  *	made
+ *
+ * Operations that were pending when the file came into the port stay what they
+ * were: GetOverlappedResult() takes them, no packet comes (Windows: one does, CP-11).
  *
  * Return: the port (CP-3: the same handle as given); NULL with 87 no file and an
  * existing port (CP-2), a file that is in a port or TP_IO already (CP-7) or was
