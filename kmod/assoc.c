@@ -167,6 +167,7 @@ int iocp_associate(struct iocp_port *port, struct iocp_associate *arg)
 	assoc->mm = current->mm;
 	spin_lock_init(&assoc->lock);
 	INIT_LIST_HEAD(&assoc->ops);
+	INIT_LIST_HEAD(&assoc->appends);
 	INIT_HLIST_NODE(&assoc->exclusive);
 
 	/* Asks the file's driver, who may take his time. */

@@ -239,7 +239,7 @@ enum { IOCP_DIR_READ, IOCP_DIR_WRITE };
 /*
  * struct iocp_assoc - a file in a port
  *
- * @lock protects @ops, @dir queues, @gone and the requests' cancel state.
+ * @lock protects @ops, @appends, @dir queues, @gone and the requests' cancel state.
  */
 struct iocp_assoc {
 	refcount_t refs;
@@ -255,8 +255,10 @@ struct iocp_assoc {
 	struct file *file;
 	struct file *nb_file;		/* see iocp_pipe_knows_nowait() */
 
-	spinlock_t lock;		/* protects ops, gone, the dir queues and cancel state */
+	spinlock_t lock;		/* protects ops, appends, gone, dir queues, cancel state */
 	struct list_head ops;		/* in submission order */
+	struct list_head appends;	/* appending writes that wait for the one before */
+	bool append_busy;
 	bool gone;
 	bool notify_last;
 	struct iocp_pkt last;
@@ -290,7 +292,7 @@ enum iocp_req_state {
  * @pkt: the packet; only @p.overlapped is meaningful before completion
  * @refs: submitter and completion
  * @node: in assoc->ops
- * @queue: in a direction's queue, or in port->punt_pending
+ * @queue: in a direction's queue, in assoc->appends, or in port->punt_pending
  * @submitter: cookie of the submitting thread, never dereferenced
  * @total: bytes asked for
  * @done: bytes moved by earlier tries
@@ -309,6 +311,8 @@ struct iocp_req {
 	bool cancel;			/* assoc->lock */
 	bool noio;			/* the submitter may not start I/O for memory */
 	bool sb_write;			/* we hold the superblock's write access */
+	bool append;			/* a write at the end of a regular file: punt.c */
+	bool append_turn;		/* and it is its turn; assoc->lock */
 	u16 ioprio;			/* the submitter's */
 	u32 op_flags;
 	u64 id;
@@ -508,6 +512,8 @@ void iocp_punt_init(struct iocp_req *req);
 void iocp_punt(struct iocp_req *req);
 int iocp_punt_submitted(struct iocp_req *req);
 bool iocp_punt_cancel(struct iocp_req *req);
+bool iocp_append_begin(struct iocp_req *req);
+void iocp_append_end(struct iocp_req *req);
 unsigned int iocp_work_begin(struct iocp_req *req, const struct cred **old_cred);
 void iocp_work_end(unsigned int noio, const struct cred *old_cred);
 

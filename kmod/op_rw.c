@@ -74,6 +74,8 @@ static int iocp_rw_prep_common(struct iocp_req *req, const struct iocp_op *op)
 		if (req->pos < 0)
 			return -EINVAL;
 	}
+	req->append = req->def->write && S_ISREG(file_inode(assoc->file)->i_mode) &&
+		      (req->op_flags & (__force u32)RWF_APPEND || assoc->file->f_flags & O_APPEND);
 	req->fsize_limit = req->def->write ? rlimit(RLIMIT_FSIZE) : RLIM_INFINITY;
 	req->cred = get_current_cred();
 	return 0;
@@ -257,8 +259,12 @@ ssize_t iocp_rw_issue(struct iocp_req *req)
 	struct iov_iter iter;
 	ssize_t ret;
 
-	/* Where it may block, only check what the worker would run into (OV-22). */
-	if (!(file->f_mode & FMODE_NOWAIT) || req->flags & IOCP_OP_F_FORCE_PUNT) {
+	/*
+	 * Where it may block, or is not to be in flight beside others, only check
+	 * what the worker would run into (OV-22).
+	 */
+	if (!(file->f_mode & FMODE_NOWAIT) || req->flags & IOCP_OP_F_FORCE_PUNT ||
+	    (req->append && (!iocp_append_begin(req) || file->f_flags & O_DIRECT))) {
 		ret = rw_verify_area(req->def->write ? WRITE : READ, file, &req->pos, req->total);
 		return ret < 0 ? ret : -EAGAIN;
 	}

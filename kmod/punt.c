@@ -10,6 +10,10 @@
  * nobody can interrupt a kworker.  They get a kernel thread of their own, which
  * listens to SIGKILL.
  *
+ * Writes at the end of a regular file are done one after the other, in the order
+ * of their submission.  Several in flight would be given the same end: a file
+ * system may move it only when a direct write has completed.
+ *
  * A worker acts with the submitter's credentials, and without starting I/O for
  * memory if the submitter may not.
  *
@@ -122,6 +126,55 @@ void iocp_punt_init(struct iocp_req *req)
 	INIT_LIST_HEAD(&req->queue);
 }
 
+/* Under assoc->lock: is it, or can it be, this append's turn? */
+static bool iocp_append_turn(struct iocp_req *req)
+{
+	if (!req->append_turn && !req->assoc->append_busy) {
+		req->assoc->append_busy = true;
+		req->append_turn = true;
+	}
+	return req->append_turn;
+}
+
+/*
+ * iocp_append_begin - may the submitter try an append?  Not while others wait.
+ */
+bool iocp_append_begin(struct iocp_req *req)
+{
+	bool turn;
+
+	spin_lock_irq(&req->assoc->lock);
+	turn = iocp_append_turn(req);
+	spin_unlock_irq(&req->assoc->lock);
+	return turn;
+}
+
+/*
+ * iocp_append_end - an append ended, in any context: the next one may start
+ */
+void iocp_append_end(struct iocp_req *req)
+{
+	struct iocp_assoc *assoc = req->assoc;
+	struct iocp_port *port = req->port;
+	struct iocp_req *next;
+	unsigned long flags;
+
+	spin_lock_irqsave(&assoc->lock, flags);
+	if (req->append_turn) {
+		req->append_turn = false;
+		next = list_first_entry_or_null(&assoc->appends, struct iocp_req, queue);
+		assoc->append_busy = next;
+		if (next) {
+			next->append_turn = true;
+			spin_lock(&port->punt_lock);
+			list_move_tail(&next->queue, &port->punt_pending);
+			iocp_punt_kick(port);
+			spin_unlock(&port->punt_lock);
+		}
+	}
+	spin_unlock_irqrestore(&assoc->lock, flags);
+}
+
 /*
  * iocp_punt - leave an operation to the work queue, from any context
  */
@@ -136,8 +189,12 @@ void iocp_punt(struct iocp_req *req)
 	spin_lock(&port->punt_lock);
 	port->st_punted++;
 	port->pinned_pages += req->chunk_pages;
-	list_add_tail(&req->queue, &port->punt_pending);
-	iocp_punt_kick(port);
+	if (req->append && !iocp_append_turn(req)) {
+		list_add_tail(&req->queue, &assoc->appends);
+	} else {
+		list_add_tail(&req->queue, &port->punt_pending);
+		iocp_punt_kick(port);
+	}
 	spin_unlock(&port->punt_lock);
 	spin_unlock_irqrestore(&assoc->lock, flags);
 }

@@ -93,9 +93,11 @@ static void iocp_req_cleanup(struct iocp_req *req)
 		iocp_rw_unpin(req, req->chunk, false);
 }
 
-/* An operation that never became one: both references and all it holds. */
+/* An operation that never became one: both references and all it holds but the association. */
 static void iocp_req_abandon(struct iocp_req *req)
 {
+	if (req->append)
+		iocp_append_end(req);
 	iocp_req_cleanup(req);
 	atomic_set(&req->refs, 1);
 	iocp_req_put(req);
@@ -121,6 +123,8 @@ static void iocp_req_complete(struct iocp_req *req, int res, u32 pkt_flags)
 	struct iocp_assoc *assoc = req->assoc;
 	struct iocp_packet *p = &req->pkt.p;
 
+	if (req->append)
+		iocp_append_end(req);
 	iocp_req_cleanup(req);
 	p->info = req->done;
 	p->res = res;
@@ -263,8 +267,8 @@ static void iocp_submit_success(struct iocp_submit *sub, struct iocp_req *req,
 		result->info = req->done;
 		sub->done = req->pkt.p;
 		sub->done.info = req->done;
-		iocp_assoc_put(assoc);
 		iocp_req_abandon(req);
+		iocp_assoc_put(assoc);
 		return;
 	}
 	result->state = IOCP_RESULT_QUEUED;
@@ -318,6 +322,8 @@ static int iocp_submit_file(struct iocp_submit *sub, const struct iocp_op *op, u
 	req->state = IOCP_REQ_ISSUED;
 	req->cancel = false;
 	req->sb_write = false;
+	req->append = false;
+	req->append_turn = false;
 	req->ioprio = get_current_ioprio();
 	req->noio = current->flags & (PF_MEMALLOC_NOIO | PF_MEMALLOC_NOFS);
 	req->id = id;
@@ -381,7 +387,10 @@ queued:
 	return 0;
 
 put_assoc:
+	iocp_req_abandon(req);
 	iocp_assoc_put(assoc);
+	return ret;
+
 abandon:
 	iocp_req_abandon(req);
 	return ret;
