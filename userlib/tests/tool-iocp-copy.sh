@@ -99,6 +99,7 @@ files() {
 
 tmpfs_direct() {
 	need IOCP_TMPFS || return 4
+	rm -f "$IOCP_TMPFS/iocp-copy.dst"
 	random "$IOCP_TMPFS/iocp-copy.src" 5000
 	"$copy" --direct "$IOCP_TMPFS/iocp-copy.src" "$IOCP_TMPFS/iocp-copy.dst" >"$work/out" 2>&1
 	case $? in
@@ -344,21 +345,21 @@ help_and_version() {
 
 # The slow device has two writes in flight at any time; the copy would take minutes
 interrupted() {
-	need IOCP_NULLB_SLOW || return 4
+	need IOCP_EXT4 IOCP_NULLB_SLOW || return 4
 	local started=$SECONDS runner=(timeout --preserve-status -s "$1" -k 30 2)
-	truncate -s 64M "$work/src"
+	truncate -s 64M "$IOCP_EXT4/iocp-copy.src"
 	expect "$2" 'holds the first [0-9]+ of 67108864 bytes' --direct --block 64K --depth 2 \
-		"$work/src" "$IOCP_NULLB_SLOW" && [ $((SECONDS - started)) -lt 20 ]
+		"$IOCP_EXT4/iocp-copy.src" "$IOCP_NULLB_SLOW" && [ $((SECONDS - started)) -lt 20 ]
 }
 
 killed() {
-	need IOCP_NULLB_SLOW || return 4
+	need IOCP_EXT4 IOCP_NULLB_SLOW || return 4
 	local status
-	truncate -s 64M "$work/src"
+	truncate -s 64M "$IOCP_EXT4/iocp-copy.src"
 	# the shell tells of it, which is not to be seen
 	{
-		timeout -s KILL 2 "$copy" --direct --block 64K --depth 64 "$work/src" \
-			"$IOCP_NULLB_SLOW"
+		timeout -s KILL 2 "$copy" --direct --block 64K --depth 64 \
+			"$IOCP_EXT4/iocp-copy.src" "$IOCP_NULLB_SLOW"
 		status=$?
 	} 2>/dev/null
 	# 137: timeout is told to die of the same signal

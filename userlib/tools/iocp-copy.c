@@ -575,6 +575,10 @@ static const char *reason(void)
 		snprintf(text, sizeof(text),
 			 "%s (Win32 error %u): too many operations or too much memory in flight, lower --depth or --block",
 			 strerror(job.fault_errno), job.fault_code);
+	else if (job.fault_errno == EINVAL && job.direct)
+		snprintf(text, sizeof(text),
+			 "%s (Win32 error %u): if it cannot do direct I/O, leave out --direct",
+			 strerror(EINVAL), job.fault_code);
 	else if (job.fault_errno)
 		snprintf(text, sizeof(text), "%s (Win32 error %u)", strerror(job.fault_errno),
 			 job.fault_code);
@@ -617,8 +621,9 @@ static void __attribute__((noreturn)) report_fault(bool verifying)
 			die(EXIT_READ, "reading %s back failed at offset %llu: %s", path, offset,
 			    reason());
 		die(EXIT_READ,
-		    "reading %s failed at offset %llu: %s; %s holds the first %llu of %llu bytes, see dmesg for what the device said",
-		    path, offset, reason(), dst, good, size);
+		    "reading %s failed at offset %llu: %s; %s holds the first %llu of %llu bytes%s",
+		    path, offset, reason(), dst, good, size,
+		    job.fault_errno == EIO ? ", see dmesg for what the device said" : "");
 	case WRITE_FAILED:
 		if (job.fault_errno == ENOSPC || job.fault_errno == EDQUOT)
 			die(EXIT_FULL,
