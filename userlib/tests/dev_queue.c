@@ -3,6 +3,7 @@
 #include "dev.h"
 
 #include <iocp.h>
+#include <sys/ioctl.h>
 #include <windows.h>
 
 #define BLOCK	4096
@@ -231,12 +232,15 @@ TEST(cp_59_files_outlive_the_port)
 		OVERLAPPED o[2] = { 0 };
 		HANDLE port = make_port(0), h = open_pipe(&wr);
 		char buf[2][4];
+		int left;
 		DWORD n;
 
 		CHECK(CreateIoCompletionPort(h, port, 1, 0));
 		CHECK(!ReadFile(h, buf[0], 4, NULL, &o[0]));
 		CHECK_EQ(GetLastError(), ERROR_IO_PENDING);
 		CHECK_EQ(write(wr, "abcd", 4), 4);
+		/* Taken by the first read, else the second might get it. */
+		WAIT_UNTIL(!ioctl(wr, FIONREAD, &left) && !left);
 		CHECK(CloseHandle(port));
 		CHECK(!ReadFile(h, buf[1], 4, NULL, &o[1]));
 		CHECK_EQ(GetLastError(), ERROR_IO_PENDING);
