@@ -370,6 +370,8 @@ TEST_F(stream, ANY_SHORT_does_not_go_on)
 	struct iocp_op op = op_write(&self->w, 1, self->buf, 4 * BIG, 0);
 	struct outcome o;
 
+	if (self->w.caps & IOCP_CAP_THREAD)
+		SKIP(return, "the file itself waits until all is written");
 	op.flags = IOCP_OP_F_ANY_SHORT;
 	ASSERT_EQ(0, run_op(self->port.fd, op, &o));
 	EXPECT_EQ(0, o.res);
@@ -666,7 +668,7 @@ TEST_F(stream, zero_length_read_of_a_socket_waits_for_data)
 /* Single bytes, one read each: order, and nothing lost between wake-ups. */
 TEST_F_TIMEOUT(stream, byte_by_byte, 60)
 {
-	unsigned int i, n = rounds(2000), depth = 8, submitted = 0;
+	unsigned int i, n = rounds(200), depth = 8, submitted = 0;
 	static __u8 in[8];
 	struct iocp_packet p;
 
