@@ -34,13 +34,19 @@ kernel_suites() {
 # While a long step writes nothing, tell every five seconds that it lives:
 #	with_progress "what" command args…
 with_progress() {
-	local what=$1 start=$SECONDS pid status=0
+	local what=$1 start=$SECONDS ticker status=0
 	shift
-	(while sleep 5; do say "  … $what, $((SECONDS - start)) s"; done) 2>&2 &
-	pid=$!
-	"$@" || status=$?
-	kill "$pid" 2>/dev/null || :
-	wait "$pid" 2>/dev/null || :
+	# Ends with this script also when "set -e" ends that, and keeps none of its files open
+	(
+		while sleep 5 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+			say "  … $what, $((SECONDS - start)) s"
+		done
+	) >/dev/null &
+	ticker=$!
+	"$@"
+	status=$?
+	kill "$ticker" 2>/dev/null || :
+	wait "$ticker" 2>/dev/null || :
 	return $status
 }
 
