@@ -33,6 +33,20 @@
 #define container_of(p, type, member) \
 	((type *)((char *)(p) - offsetof(type, member)))
 
+/*
+ * What happens before a submit or a post happens before its packet is taken: the
+ * kernel orders that, and a thread sanitizer has to be told.
+ */
+#ifdef __SANITIZE_THREAD__
+void __tsan_acquire(void *addr);
+void __tsan_release(void *addr);
+#define tell_port(port)		__tsan_release(port)
+#define hear_port(port)		__tsan_acquire(port)
+#else
+#define tell_port(port)		((void)0)
+#define hear_port(port)		((void)0)
+#endif
+
 /* util.c */
 
 struct list {

@@ -78,6 +78,7 @@ static void *pool_worker(void *arg)
 	int ret;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	pthread_setname_np(pthread_self(), "iocp-pool");
 	iocpi_self.pool = pool;
 	for (;;) {
 		ret = pool_next(pool, &packet);
@@ -97,8 +98,7 @@ static void *pool_worker(void *arg)
 /* Signals of the program are for its own threads (B14). */
 static int pool_start_thread(struct iocp_pool *pool)
 {
-	static const int synchronous[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
-					   SIGABRT };
+	static const int synchronous[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS };
 	sigset_t block, saved;
 	pthread_attr_t attr;
 	pthread_t thread;

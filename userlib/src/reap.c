@@ -63,9 +63,13 @@ int iocpi_ring_take(const struct iocpi_ring *ring, struct iocp_packet *packets, 
 /* The same under the rule who may: only a thread that is active in this port. */
 int iocpi_take_active(struct iocp_port *port, struct iocp_packet *packets, unsigned int nr)
 {
+	int ret;
+
 	if (!port->ring.entries || iocpi_self.active_port != port->serial || !nr)
 		return RING_ENTER;
-	return iocpi_ring_take(&port->ring, packets, nr);
+	ret = iocpi_ring_take(&port->ring, packets, nr);
+	hear_port(port);
+	return ret;
 }
 
 static int take(struct iocp_port *port, struct iocp_packet *packets, unsigned int nr,

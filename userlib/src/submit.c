@@ -46,7 +46,9 @@ int iocp_enter(struct iocp_port *port, struct iocp_enter *e)
 		e->packet_size = sizeof(struct iocp_packet);
 	if (e->nr_packets)
 		iocpi_self.active_port = 0;
+	tell_port(port);
 	ret = iocpi_port_call(port, IOCP_IOC_ENTER, e);
+	hear_port(port);
 	if (!e->nr_packets || e->flags & IOCP_ENTER_NO_ASSOC)
 		iocpi_self.active_port = active;
 	else if (ret > 0)
@@ -82,6 +84,7 @@ int iocp_post(struct iocp_port *port, const struct iocp_packet *packets, unsigne
 		.packet_size = sizeof(*packets),
 	};
 
+	tell_port(port);
 	return iocpi_port_call(port, IOCP_IOC_POST, &arg);
 }
 

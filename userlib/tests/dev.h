@@ -9,6 +9,7 @@
 #ifndef DEV_H
 #define DEV_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -166,17 +167,26 @@ static inline const char *dev_file(const char *path, size_t len)
 	return path;
 }
 
+/* Threads of this process that belong to a pool, by the name the library gives them. */
 static inline unsigned int dev_threads(void)
 {
+	DIR *dir = opendir("/proc/self/task");
 	unsigned int n = 0;
-	char line[128];
-	FILE *f = fopen("/proc/self/status", "re");
+	struct dirent *d;
 
-	CHECK(f);
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "Threads: %u", &n) == 1)
-			break;
-	fclose(f);
+	CHECK(dir);
+	while ((d = readdir(dir))) {
+		char path[300], comm[32] = "";
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", d->d_name);
+		f = d->d_name[0] != '.' ? fopen(path, "re") : NULL;
+		if (!f)
+			continue;
+		n += fgets(comm, sizeof(comm), f) && !strcmp(comm, "iocp-pool\n");
+		fclose(f);
+	}
+	closedir(dir);
 	return n;
 }
 

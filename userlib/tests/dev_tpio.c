@@ -293,7 +293,7 @@ TEST(tp_6_7_wait_true_forgets)
 	io = make_io(h);
 	start_read(io, h, &o[0], 4, 0);
 	WaitForThreadpoolIoCallbacks(io, TRUE);		/* returns, the read goes on */
-	CHECK_EQ(o[0].ov.Internal, (ULONG_PTR)STATUS_PENDING);
+	CHECK_EQ(GET(o[0].ov.Internal), (ULONG_PTR)STATUS_PENDING);
 	CHECK_EQ(write(wr, "abcd", 4), 4);
 	WAIT_UNTIL(GET(o[0].ov.Internal) == 0);
 	CHECK(!memcmp(o[0].buf, "abcd", 4));
@@ -335,7 +335,7 @@ TEST(tp_8_completion_without_start)
 	CHECK(!ReadFile(h, o[1].buf, 4, NULL, &o[1].ov));
 	CHECK_EQ(write(wr, "abcd", 4), 4);
 	WAIT_UNTIL(iocp_stray_completions() == before + 2);
-	CHECK_EQ(o[1].ov.InternalHigh, 4);
+	CHECK_EQ(GET(o[1].ov.InternalHigh), 4);
 	CHECK_EQ(calls, 0);
 	CloseThreadpoolIo(io);
 	CloseHandle(h);
