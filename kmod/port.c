@@ -107,6 +107,13 @@ over_port:
 	return false;
 }
 
+/* Its packet must be kept after all; that may be one too many for a moment. */
+static void iocp_user_recharge_op(struct iocp_port *port)
+{
+	atomic_inc(&port->nr_reqs);
+	atomic_inc(&port->user->ops);
+}
+
 void iocp_user_uncharge_op(struct iocp_port *port)
 {
 	atomic_dec(&port->user->ops);
@@ -227,6 +234,18 @@ static enum iocp_list iocp_list_of(const struct iocp_packet *p)
 	}
 }
 
+/*
+ * A packet's place among those that are limited is free again.  Before anybody
+ * can see it: who takes a packet may use its place at once.
+ */
+static void iocp_pkt_uncharge(struct iocp_port *port, struct iocp_pkt *pkt)
+{
+	if (pkt->type == IOCP_PKT_REQ)
+		iocp_user_uncharge_op(port);
+	else if (pkt->type == IOCP_PKT_POSTED)
+		atomic_dec(&port->nr_posted);
+}
+
 /* Frees what a packet was part of; never under port->lock. */
 static void iocp_pkt_free(struct iocp_port *port, struct iocp_pkt *pkt)
 {
@@ -237,7 +256,6 @@ static void iocp_pkt_free(struct iocp_port *port, struct iocp_pkt *pkt)
 	case IOCP_PKT_POSTED:
 		kmem_cache_free(iocp_pkt_cache, pkt);
 		atomic_dec(&iocp_objects.posted);
-		atomic_dec(&port->nr_posted);
 		break;
 	case IOCP_PKT_LAST:
 		iocp_assoc_free_last(pkt);
@@ -345,6 +363,13 @@ static void iocp_hand_over(struct iocp_port *port, struct iocp_waiter *w)
 	iocp_wake_waiter(port, w, IOCP_HANDED);
 }
 
+/* Its content was passed on.  Under port->lock. */
+static void iocp_unlist(struct iocp_port *port, struct iocp_pkt *pkt, struct list_head *done)
+{
+	list_move_tail(&pkt->node, done);
+	port->nr_listed--;
+}
+
 /* NORMAL packets move up into the ring, oldest first.  Under port->lock. */
 static void iocp_refill_ring(struct iocp_port *port, struct list_head *done)
 {
@@ -356,10 +381,11 @@ static void iocp_refill_ring(struct iocp_port *port, struct list_head *done)
 	while (budget-- && !list_empty(list)) {
 		struct iocp_pkt *pkt = list_first_entry(list, struct iocp_pkt, node);
 
-		if (!iocp_ring_push(port->ring, &pkt->p))
+		if (!iocp_ring_has_room(port->ring))
 			return;
-		list_move_tail(&pkt->node, done);
-		port->nr_listed--;
+		iocp_pkt_uncharge(port, pkt);
+		iocp_ring_push(port->ring, &pkt->p);
+		iocp_unlist(port, pkt, done);
 	}
 }
 
@@ -384,8 +410,8 @@ static int iocp_take_locked(struct iocp_port *port, struct iocp_packet *p, struc
 		if (!pkt)
 			continue;
 		*p = pkt->p;
-		list_move_tail(&pkt->node, done);
-		port->nr_listed--;
+		iocp_pkt_uncharge(port, pkt);
+		iocp_unlist(port, pkt, done);
 		return 1;
 	}
 	return 0;
@@ -477,8 +503,9 @@ static bool iocp_queue_by_value(struct iocp_port *port, const struct iocp_packet
 		if (!list_empty(&port->lists[IOCP_LIST_NORMAL]))
 			return false;
 	}
-	if (!iocp_ring_push(port->ring, p))
+	if (!iocp_ring_has_room(port->ring))
 		return false;
+	iocp_ring_push(port->ring, p);
 	if (before)	/* there may be a waiter for what stands before it */
 		iocp_port_release(port, done);
 	return true;
@@ -508,12 +535,16 @@ int iocp_port_queue(struct iocp_port *port, struct iocp_pkt *pkt)
 
 	raw_spin_lock_irqsave(&port->lock, flags);
 	port->st_completed++;
+	iocp_pkt_uncharge(port, pkt);
 	if (unlikely(port->shut)) {
 		port->st_dropped++;
 	} else {
 		by_value = iocp_queue_by_value(port, &pkt->p, &queued, &done);
-		if (!by_value)
+		if (!by_value) {
+			if (pkt->type == IOCP_PKT_REQ)
+				iocp_user_recharge_op(port);
 			iocp_queue_listed(port, pkt, &done);
+		}
 	}
 	raw_spin_unlock_irqrestore(&port->lock, flags);
 
@@ -576,8 +607,10 @@ again:
 		ret = 0;
 		goto again;
 	}
-	if (pkt && !listed)
+	if (pkt && !listed) {
+		iocp_pkt_uncharge(port, pkt);
 		iocp_pkt_free(port, pkt);
+	}
 	if (!ret && queued)
 		iocp_port_wake_poll(port);
 	return ret;
@@ -612,6 +645,7 @@ void iocp_port_give_back(struct iocp_port *port, const struct iocp_packet *p, un
 	raw_spin_lock_irqsave(&port->lock, flags);
 	if (port->shut) {
 		port->st_dropped += nr;
+		atomic_sub(nr, &port->nr_posted);
 		list_splice_init(&back, &done);
 	} else {
 		port->st_given_back += nr;
@@ -633,6 +667,7 @@ int iocp_port_shutdown(struct iocp_port *port, u64 *dropped)
 {
 	struct iocp_waiter *w, *next;
 	struct iocp_packet p;
+	struct iocp_pkt *pkt;
 	unsigned long flags;
 	LIST_HEAD(done);
 	u64 nr = 0;
@@ -655,6 +690,8 @@ int iocp_port_shutdown(struct iocp_port *port, u64 *dropped)
 	nr = port->nr_listed;
 	port->nr_listed = 0;
 	raw_spin_unlock_irqrestore(&port->lock, flags);
+	list_for_each_entry(pkt, &done, node)
+		iocp_pkt_uncharge(port, pkt);
 
 	/* The ring, piece by piece; a program that plays with the head only miscounts. */
 	for (budget = port->ring ? 1U << 17 : 0; budget; budget--) {

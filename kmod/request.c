@@ -65,7 +65,6 @@ void iocp_req_put(struct iocp_req *req)
 	if (req->iov != req->inline_iov)
 		kfree(req->iov);
 	llist_add(&req->free, &port->free_reqs);
-	iocp_user_uncharge_op(port);
 }
 
 /* The end of the port: nobody uses requests any more. */
@@ -99,6 +98,7 @@ static void iocp_req_abandon(struct iocp_req *req)
 	if (req->append)
 		iocp_append_end(req);
 	iocp_req_cleanup(req);
+	iocp_user_uncharge_op(req->port);
 	atomic_set(&req->refs, 1);
 	iocp_req_put(req);
 }

@@ -213,18 +213,21 @@ u64 iocp_ring_broken(struct iocp_ring *ring)
 	return ring->broken;
 }
 
-/* Under port->lock.  false: full or broken. */
-bool iocp_ring_push(struct iocp_ring *ring, const struct iocp_packet *p)
+/* Under port->lock. */
+bool iocp_ring_has_room(struct iocp_ring *ring)
 {
 	u32 used = iocp_ring_used(ring);
 
-	if (ring->is_broken || used == ring->entries)
-		return false;
+	return !ring->is_broken && used < ring->entries;
+}
+
+/* Under port->lock, after iocp_ring_has_room() said yes. */
+void iocp_ring_push(struct iocp_ring *ring, const struct iocp_packet *p)
+{
 	ring->packets[ring->tail & (ring->entries - 1)] = *p;
 	WRITE_ONCE(ring->tail, ring->tail + 1);
 	/* the packet before the tail; pairs with the consumers' acquire */
 	smp_store_release(&ring->ro->tail, ring->tail);
-	return true;
 }
 
 /*

@@ -178,7 +178,9 @@ struct iocp_query {
  * Input: concurrency (0: the number of online CPUs), ring_entries (0: no ring;
  * rounded up to a power of two), packet_size (0 or 32), max_inflight and
  * max_posted (0: the default; larger than the maximum: the maximum), features
- * wanted.  Output: what was granted, and where to map the ring:
+ * wanted.  max_posted bounds the packets that wait outside the ring and have no
+ * request behind them: posted ones, and of NOPs without an association.
+ * Output: what was granted, and where to map the ring:
  *  ro  read-only (PROT_READ): tail, must_enter, more and the packets
  *  rw  the consumers' head, alone on its page
  * Errors: EBUSY set up already, EINVAL, E2BIG, EFAULT, ENOMEM, EAGAIN more
@@ -383,7 +385,7 @@ struct iocp_stats {
 	__u32 waiting;			/* threads inside ENTER's wait */
 	__u32 assocs;
 	__u32 inflight;			/* operations running, or their packet waits outside the ring */
-	__u32 posted;			/* posted packets that wait outside the ring */
+	__u32 posted;			/* packets without a request that wait outside the ring */
 	__aligned_u64 queued;		/* packets that wait */
 	__aligned_u64 completed;	/* packets made by operations, ever */
 	__aligned_u64 posts;		/* packets posted, ever */
