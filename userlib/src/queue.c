@@ -113,7 +113,7 @@ BOOL WINAPI GetQueuedCompletionStatus(HANDLE CompletionPort, LPDWORD lpNumberOfB
 	if (ret > 0 && c.file)
 		iocpi_file_put(c.file, OBJ_OP);
 	iocpi_wport_put(w, OBJ_USER);
-	if (ret < 0)
+	if (ret <= 0)
 		return fail_take(-ret);
 	*lpNumberOfBytesTransferred = c.bytes;
 	*lpCompletionKey = c.key;

@@ -4,6 +4,7 @@
 
 #include <iocp.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <windows.h>
 
 #define BLOCK	4096
@@ -553,6 +554,51 @@ TEST(broken_pipe)
 	}
 	expect_none(port, 20, WAIT_TIMEOUT);
 	CloseHandle(h);
+	CloseHandle(port);
+}
+
+/* OV-17, OV-30: a socket's end is success with 0 bytes; closed under a read 1236. */
+TEST(sockets)
+{
+	HANDLE port = make_port(0), h;
+	OVERLAPPED o = { 0 }, *ov;
+	ULONG_PTR key;
+	char buf[16];
+	DWORD bytes;
+	int fds[2];
+
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	h = (HANDLE)_get_osfhandle(fds[0]);
+	close(fds[0]);
+	CHECK(CreateIoCompletionPort(h, port, KEY, 0));
+	CHECK(!WriteFile(h, "hello", 5, NULL, &o));
+	CHECK_EQ(GetLastError(), ERROR_IO_PENDING);
+	CHECK(GetQueuedCompletionStatus(port, &bytes, &key, &ov, INFINITE));
+	CHECK_EQ(bytes, 5);
+	CHECK_EQ(read(fds[1], buf, sizeof(buf)), 5);
+	CHECK(!ReadFile(h, buf, sizeof(buf), NULL, &o));
+	CHECK_EQ(GetLastError(), ERROR_IO_PENDING);
+	CHECK_EQ(write(fds[1], "abc", 3), 3);
+	CHECK(GetQueuedCompletionStatus(port, &bytes, &key, &ov, INFINITE));
+	CHECK_EQ(bytes, 3);
+	CHECK_EQ(shutdown(fds[1], SHUT_WR), 0);
+	CHECK(!ReadFile(h, buf, sizeof(buf), NULL, &o));
+	CHECK(GetQueuedCompletionStatus(port, &bytes, &key, &ov, INFINITE));
+	CHECK_EQ(bytes, 0);
+	CHECK_EQ(o.Internal, 0);
+	CHECK(CloseHandle(h));
+	close(fds[1]);
+
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	h = (HANDLE)_get_osfhandle(fds[0]);
+	close(fds[0]);
+	CHECK(CreateIoCompletionPort(h, port, KEY, 0));
+	CHECK(!ReadFile(h, buf, sizeof(buf), NULL, &o));
+	CHECK(CloseHandle(h));
+	CHECK(!GetQueuedCompletionStatus(port, &bytes, &key, &ov, INFINITE));
+	CHECK_EQ(GetLastError(), ERROR_CONNECTION_ABORTED);
+	CHECK_EQ(key, KEY);
+	close(fds[1]);
 	CloseHandle(port);
 }
 
