@@ -333,8 +333,9 @@ HANDLE WINAPI CreateFileA(LPCSTR lpFileName, DWORD dwDesiredAccess, DWORD dwShar
  *
  * File: what is in flight is cancelled and its completions come as usual, with a
  * port also after this call: 995, of pipes 109, of sockets 1236 (OV-30); without
- * a port, OVERLAPPEDs are final once HasOverlappedIoCompleted() says so.  Nothing in flight: nothing is queued
- * (OV-31).  A call of another thread that is using the file goes on undisturbed.
+ * a port, OVERLAPPEDs are final once HasOverlappedIoCompleted() says so.  Nothing
+ * in flight: nothing is queued (OV-31).  A call of another thread that is using the
+ * file goes on undisturbed.
  * Port: waiting threads return with 735 (CP-50), packets that wait or come later are
  * lost, their OVERLAPPEDs stay pending (CP-51); its files remain usable, as if they
  * had no port (CP-59).
