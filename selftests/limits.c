@@ -221,18 +221,19 @@ TEST_F(port, post_to_a_waiter_needs_no_room)
 	port_close(&full);
 }
 
-/* By the header a NOP is an operation, with an association or without. */
-TEST_F(port, nop_counts_as_an_operation)
+/* A NOP without an association is no more than a packet, and counts as a posted one. */
+TEST_F(port, nop_without_association_counts_as_posted)
 {
 	int i;
 
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 6; i++) {
 		ASSERT_EQ(0, submit_queued(FD, op_nop(i)));
 	}
-	EXPECT_EQ(4, STAT(FD, inflight));
-	EXPECT_EQ(0, STAT(FD, posted));
-	EXPECT_EQ(-EAGAIN, submit_queued(FD, op_nop(4)));
-	EXPECT_EQ(1, post(FD, 1));
+	EXPECT_EQ(0, STAT(FD, inflight));
+	EXPECT_EQ(6, STAT(FD, posted));
+	EXPECT_EQ(-EAGAIN, submit_queued(FD, op_nop(6)));
+	EXPECT_EQ(-EAGAIN, post(FD, 1));
+	EXPECT_EQ(0, submit_queued(FD, quick_op(&self->as, 7)));
 }
 
 /* What one port holds does not bind another. */

@@ -437,7 +437,7 @@ TEST_F_TIMEOUT(stress, the_books_balance, 100)
 	EXPECT_EQ(0, STAT(w->port.fd, active));
 	EXPECT_EQ(0, STAT(w->port.fd, assocs));
 	/* Or nothing was shown. */
-	EXPECT_LT(1000, w->queued);
+	EXPECT_LT(0, w->queued);
 	EXPECT_LT(0, w->cancelled);
 	EXPECT_LT(0, w->done);
 	EXPECT_LT(0, w->refused);
