@@ -62,7 +62,6 @@
 				 IOCP_OP_F_FORCE_PUNT | IOCP_OP_F_KEY_IN_AUX2 | \
 				 IOCP_OP_F_PRIO_MASK | IOCP_OP_F_ANY_SHORT)
 
-#define IOCP_MAX_BATCH		4096	/* operations or packets per call */
 #define IOCP_COPY_BATCH		16	/* packets on the stack at a time */
 
 struct iocp_assoc;

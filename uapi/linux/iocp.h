@@ -60,6 +60,7 @@ enum iocp_opcode {
 };
 
 #define IOCP_NO_ASSOC		0xffffffffU
+#define IOCP_MAX_BATCH		4096U	/* operations, or packets, in one call */
 #define IOCP_OFF_APPEND		0xffffffffffffffffULL
 
 /* struct iocp_op.op_flags of FSYNC */

@@ -85,6 +85,8 @@ static int take(struct iocp_port *port, struct iocp_packet *packets, unsigned in
 
 	if (!nr)
 		return -EINVAL;
+	if (nr > IOCP_MAX_BATCH)
+		e.nr_packets = nr = IOCP_MAX_BATCH;
 	ret = iocpi_take_active(port, packets, nr);
 	if (ret > 0)
 		return ret;
@@ -115,7 +117,7 @@ int iocp_submit_and_wait(struct iocp_port *port, const struct iocp_op *ops, unsi
 		.results = (uintptr_t)results,
 		.nr_ops = nr_ops,
 		.packets = (uintptr_t)packets,
-		.nr_packets = nr_packets,
+		.nr_packets = nr_packets < IOCP_MAX_BATCH ? nr_packets : IOCP_MAX_BATCH,
 		.deadline = deadline,
 	};
 	int ret;
