@@ -252,6 +252,25 @@ void iocp_submit_end(struct iocp_submit *sub)
 	sub->assoc = NULL;
 }
 
+/* Does the program want a result in place of a packet? */
+static bool iocp_may_skip(struct iocp_submit *sub, struct iocp_req *req)
+{
+	struct iocp_assoc *assoc = req->assoc;
+
+	if (!sub->may_answer)
+		return false;
+	if (req->flags & IOCP_OP_F_INLINE_OK)
+		return true;
+	/*
+	 * The end of a file is no success where this mode comes from (OV-15, NM-7).
+	 * Of a connection it is.
+	 */
+	if (req->def->rw && !req->def->write && req->total && !req->done &&
+	    !(assoc->caps & IOCP_CAP_SOCKET))
+		return false;
+	return READ_ONCE(assoc->modes) & IOCP_MODE_SKIP_ON_SUCCESS;
+}
+
 /*
  * It ended in the submitter, with success, and is off every list: tell by a
  * result if that was asked for, else by a packet.
@@ -261,8 +280,7 @@ static void iocp_submit_success(struct iocp_submit *sub, struct iocp_req *req,
 {
 	struct iocp_assoc *assoc = req->assoc;
 
-	if (sub->may_answer && (req->flags & IOCP_OP_F_INLINE_OK ||
-				READ_ONCE(assoc->modes) & IOCP_MODE_SKIP_ON_SUCCESS)) {
+	if (iocp_may_skip(sub, req)) {
 		result->state = IOCP_RESULT_DONE;
 		result->info = req->done;
 		sub->done = req->pkt.p;

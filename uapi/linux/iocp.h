@@ -283,7 +283,7 @@ struct iocp_enter {
 #define IOCP_ASSOC_PRIO_SHIFT		8
 #define IOCP_ASSOC_PRIO_MASK		(3U << IOCP_ASSOC_PRIO_SHIFT)
 /* modes; they can be set and never cleared (NM-1) */
-#define IOCP_MODE_SKIP_ON_SUCCESS	(1U << 0)	/* immediate success: no packet */
+#define IOCP_MODE_SKIP_ON_SUCCESS	(1U << 0)	/* immediate success, but for EOF: no packet */
 #define IOCP_MODE_SKIP_SET_EVENT	(1U << 1)	/* kept for the library */
 /* caps: bit n < 48: opcode n is possible; and */
 #define IOCP_CAP_STREAM		(1ULL << 48)	/* ordered per direction, armed by poll */
