@@ -1,18 +1,84 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Everything is built below build/; guests and what they need: see selftests/vm/.
+# Everything is built below build/. Guests and what they need: see selftests/vm/.
+#
+#	KERNEL=6.1|6.12	which kernel the guest runs
+#	KDIR=…		headers of a kernel to build the module for (make modules)
+#	V=1		show commands and all output of tests
 
 KERNEL ?= 6.12
+KDIR ?= /lib/modules/$(shell uname -r)/build
+PREFIX ?= /usr/local
 vm := selftests/vm
+export V
 
-default: lib module
+default: module lib
 
-module:	## build iocp.ko for the guest kernel KERNEL
+help:	## this list
+	@echo "make TARGET [KERNEL=6.1|6.12] [V=1]"
+	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run:	## the main job: copy a real file (FILE=…) through callbacks in a guest, and verify it
+	@$(vm)/main $(KERNEL) $(FILE)
+
+test:	## run all tests in a guest (TESTS="…": only these)
+	@$(vm)/test $(KERNEL) $(TESTS)
+
+shell:	## a guest to try things in: module loaded, tools in the path; leave with "exit"
+	@$(vm)/setup build vm
 	@$(vm)/build-module $(KERNEL) >/dev/null
-
-lib:	## build library, tools and examples into build/user
 	@$(MAKE) --no-print-directory -C userlib
+	@$(vm)/run --kernel $(KERNEL) --name shell --timeout 0 --tty -- bash -i
 
-guest: module	## run CMD="…" as root in a guest with the module loaded
+guest:	## run CMD="…" as root in a guest with the module loaded
+	@$(vm)/setup build vm
+	@$(vm)/build-module $(KERNEL) >/dev/null
 	@$(vm)/run --kernel $(KERNEL) -- bash -c '$(CMD)'
 
-.PHONY: default module lib guest
+check-style:	## W=1, sparse and checkpatch --strict over the module; clean or an error
+	@$(vm)/check-style $(KERNEL)
+
+check:	## the library's tests that need no device, on this machine
+	@$(vm)/setup build test
+	@$(MAKE) --no-print-directory -C userlib check
+
+module:	## build iocp.ko for the guest kernel KERNEL
+	@$(vm)/setup build
+	@$(vm)/build-module $(KERNEL) >/dev/null
+
+lib:	## build library, tools and examples
+	@$(vm)/setup build
+	@$(MAKE) --no-print-directory -C userlib
+
+# For a machine whose own kernel may load modules. Built apart, so that no object files
+# appear among the sources.
+own := build/own
+
+modules:	## build iocp.ko for the kernel of this machine, or for KDIR=…
+	@test -e $(KDIR)/Makefile || { echo "no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or give KDIR=…" >&2; exit 1; }
+	@mkdir -p $(own)
+	@rsync -a Kbuild kmod uapi $(own)/
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/$(own) modules
+
+load:	## load the module that "make modules" built
+	@test -e $(own)/iocp.ko || { echo "no module yet: make modules" >&2; exit 1; }
+	insmod $(own)/iocp.ko
+
+unload:	## and remove it again
+	rmmod iocp
+
+install: lib	## install library, headers, tools and man pages (DESTDIR, PREFIX), and the module if it was built
+	@$(MAKE) --no-print-directory -C userlib install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
+	@if [ -e $(own)/iocp.ko ]; then \
+		$(MAKE) -C $(KDIR) M=$(CURDIR)/$(own) INSTALL_MOD_PATH=$(DESTDIR) modules_install; \
+	else \
+		echo "no module to install (make modules builds it)"; \
+	fi
+
+clean:	## remove what was built
+	rm -rf build
+
+distclean: clean	## remove the cache of kernels, too
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/iocp"
+
+.PHONY: default help run test shell guest check-style check module lib modules load unload \
+	install clean distclean
