@@ -73,6 +73,10 @@ static int iocp_rw_prep_common(struct iocp_req *req, const struct iocp_op *op)
 		}
 		if (req->pos < 0)
 			return -EINVAL;
+		/* A device has no end to append at; it would write at some other place. */
+		if (req->def->write && req->op_flags & (__force u32)RWF_APPEND &&
+		    S_ISBLK(file_inode(assoc->file)->i_mode))
+			return -EINVAL;
 	}
 	req->append = req->def->write && S_ISREG(file_inode(assoc->file)->i_mode) &&
 		      (req->op_flags & (__force u32)RWF_APPEND || assoc->file->f_flags & O_APPEND);
