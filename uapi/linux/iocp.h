@@ -283,7 +283,7 @@ struct iocp_enter {
 #define IOCP_ASSOC_PRIO_SHIFT		8
 #define IOCP_ASSOC_PRIO_MASK		(3U << IOCP_ASSOC_PRIO_SHIFT)
 /* modes; they can be set and never cleared (NM-1) */
-#define IOCP_MODE_SKIP_ON_SUCCESS	(1U << 0)	/* immediate success, but for EOF: no packet */
+#define IOCP_MODE_SKIP_ON_SUCCESS	(1U << 0)	/* success at once, EOF apart: no packet */
 #define IOCP_MODE_SKIP_SET_EVENT	(1U << 1)	/* kept for the library */
 /* caps: bit n < 48: opcode n is possible; and */
 #define IOCP_CAP_STREAM		(1ULL << 48)	/* ordered per direction, armed by poll */
@@ -385,7 +385,7 @@ struct iocp_stats {
 	__u32 active;			/* threads that hold a packet (CP-31) */
 	__u32 waiting;			/* threads inside ENTER's wait */
 	__u32 assocs;
-	__u32 inflight;			/* operations running, or their packet waits outside the ring */
+	__u32 inflight;			/* operations running, or with a packet in a list */
 	__u32 posted;			/* packets without a request that wait outside the ring */
 	__aligned_u64 queued;		/* packets that wait */
 	__aligned_u64 completed;	/* packets made by operations, ever */
