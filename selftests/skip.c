@@ -130,20 +130,46 @@ TEST_F(skip, immediate_error)
 	EXPECT_EQ(0, STAT(FD, inflight));
 }
 
-/* End of file: by a packet, where success is what has none (OV-15); by a result if any will do. */
+/*
+ * The end of a file or of a pipe is no success where the mode comes from (OV-15,
+ * NM-7), so it has its packet; the flag says of this operation that any answer
+ * will do.  The orderly end of a connection is a success (OV-17).
+ */
 TEST_F(skip, immediate_end_of_file)
 {
-	bool done = self->flags & IOCP_OP_F_INLINE_OK;
+	struct iocp_packet p;
 	struct iocp_result r;
 
 	ASSERT_EQ(0, assoc_del(FD, &self->w, 0, 0));
 	close(self->pfd[1]);
 	r = try_op(FD, op_read(&self->r, 1, self->buf, 10, 0), self->flags);
-	EXPECT_EQ(done ? IOCP_RESULT_DONE : IOCP_RESULT_QUEUED, r.state);
-	EXPECT_EQ(!done, STAT(FD, queued));
-	if (done) {
+	if (variant->flag) {
+		EXPECT_EQ(IOCP_RESULT_DONE, r.state);
+		EXPECT_EQ(0, r.res);
 		EXPECT_EQ(0, r.info);
+	} else {
+		EXPECT_EQ(IOCP_RESULT_QUEUED, r.state);
+		ASSERT_EQ(1, reap(FD, &p, 1));
+		EXPECT_EQ(0, p.res);
+		EXPECT_EQ(0, p.info);
 	}
+	EXPECT_EQ(-ETIME, reap_none(FD));
+}
+
+TEST_F(skip, immediate_end_of_a_connection)
+{
+	u32 modes = variant->mode ? IOCP_MODE_SKIP_ON_SUCCESS : 0;
+	struct iocp_result r;
+	struct assoc as;
+	int sv[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
+	ASSERT_EQ(0, assoc_flags(FD, sv[0], 1, 0, modes, &as));
+	close(sv[1]);
+	r = try_op(FD, op_read(&as, 1, self->buf, 10, 0), self->flags);
+	EXPECT_EQ(ASKED ? IOCP_RESULT_DONE : IOCP_RESULT_QUEUED, r.state);
+	EXPECT_EQ(ASKED ? 0 : 1, STAT(FD, queued));
+	close(sv[0]);
 }
 
 /* Nobody told the caller what would happen: without results there is always a packet. */
@@ -339,6 +365,33 @@ TEST_F(cached, modes_only_grow)
 	EXPECT_EQ(0, assoc_modes(FD, &as, 0, &modes));
 	EXPECT_EQ(IOCP_MODE_SKIP_ON_SUCCESS | IOCP_MODE_SKIP_SET_EVENT, modes);
 	ASSERT_EQ(0, run_op(FD, op_read(&as, 1, self->buf, 4096, 0), &o));
+	EXPECT_EQ(IOCP_RESULT_DONE, o.state);
+}
+
+/* OV-15: also in the page cache there is nothing behind the end. */
+TEST_F(cached, end_of_file_has_a_packet)
+{
+	struct iocp_op op;
+	struct outcome o;
+	struct assoc as;
+
+	ASSERT_EQ(0, assoc_flags(FD, self->fd, 1, 0, IOCP_MODE_SKIP_ON_SUCCESS, &as));
+	op = op_read(&as, 1, self->buf, 4096, 8192);
+	ASSERT_EQ(0, run_op(FD, op, &o));
+	EXPECT_EQ(IOCP_RESULT_QUEUED, o.state);
+	EXPECT_EQ(0, o.res);
+	EXPECT_EQ(0, o.info);
+	op.flags = IOCP_OP_F_INLINE_OK;
+	ASSERT_EQ(0, run_op(FD, op, &o));
+	EXPECT_EQ(IOCP_RESULT_DONE, o.state);
+	EXPECT_EQ(0, o.info);
+	/* A read that crosses the end is a success (OV-16), and one of nothing too. */
+	op = op_read(&as, 1, self->buf, 4096, 8000);
+	ASSERT_EQ(0, run_op(FD, op, &o));
+	EXPECT_EQ(IOCP_RESULT_DONE, o.state);
+	EXPECT_EQ(192, o.info);
+	op.len = 0;
+	ASSERT_EQ(0, run_op(FD, op, &o));
 	EXPECT_EQ(IOCP_RESULT_DONE, o.state);
 }
 
