@@ -175,6 +175,42 @@ depth_and_block() {
 	END
 }
 
+# The threads of a process are countable only while it works: on the slow device
+threads() {
+	need IOCP_EXT4 IOCP_NULLB_SLOW || return 4
+	local pid tasks status most=0
+	truncate -s 64M "$IOCP_EXT4/iocp-copy.src"
+	"$copy" --threads "$1" --direct --block 64K --depth 8 "$IOCP_EXT4/iocp-copy.src" \
+		"$IOCP_NULLB_SLOW" >"$work/out" 2>&1 &
+	pid=$!
+	for _ in 1 2 3 4 5 6; do
+		sleep 0.3
+		tasks=("/proc/$pid/task/"*)
+		[ ${#tasks[@]} -le "$most" ] || most=${#tasks[@]}
+	done
+	kill -TERM $pid
+	wait $pid
+	status=$?
+	if [ $status != 143 ] || ! grep -q 'holds the first' "$work/out"; then
+		say "exit status $status"
+		sed 's/^/#   /' "$work/out"
+		return 1
+	fi
+	# and the one that started them
+	if [ "$most" -lt 2 ] || [ "$most" -gt $(($1 + 1)) ]; then
+		say "$most threads"
+		return 1
+	fi
+}
+
+threads_verify() {
+	need IOCP_EXT4 IOCP_XFS || return 4
+	random "$IOCP_EXT4/iocp-copy.src" 2000003
+	expect 0 $'^copied 2000003 bytes .*\nverified 2000003 bytes' --threads 1 --verify "$@" \
+		"$IOCP_EXT4/iocp-copy.src" "$IOCP_XFS/iocp-copy.dst" &&
+		same "$IOCP_EXT4/iocp-copy.src" "$IOCP_XFS/iocp-copy.dst"
+}
+
 permissions_kept() {
 	need IOCP_EXT4 || return 4
 	random "$IOCP_EXT4/iocp-copy.src" 100
@@ -330,7 +366,7 @@ same_file() {
 bad_usage() {
 	local args
 	random "$work/src" 1000
-	for args in "one" "one two three" "--depth 0 a b" "--depth 1025 a b" "--depth -1 a b" \
+	for args in "one" "one two three" "--depth 0 a b" "--depth 1025 a b" "--depth -1 a b" "--threads 501 a b" \
 		"--block 1G a b" "--block 18446744073709551615K a b" "--block 64KK a b" \
 		"--block 256M --depth 5 a b" "--unknown a b"; do
 		# shellcheck disable=SC2086
@@ -406,6 +442,9 @@ check "every block size and depth, with the right number of operations" depth_an
 check "permissions of a new file are the source's" permissions_kept
 check "verify, buffered" verify_equal
 check "verify, direct" verify_equal --direct
+check "one thread, verify, buffered" threads_verify
+check "one thread, verify, direct" threads_verify --direct
+check "one thread is one, and SIGTERM ends it" threads 1
 check "verify finds a device that stores nothing" verify_different
 check "full disk: offset, and the file is the prefix that fitted" full_disk
 check "file size limit: offset, and no signal" file_size_limit

@@ -15,6 +15,10 @@
  *
  * --verify goes over both files again: a slot then has two reads in flight, and
  * the callback of the later one compares.
+ *
+ * The callbacks are those of CreateThreadpoolIo(), on the process's default pool.
+ * That pool's size cannot be chosen, so --threads makes a pool of the native
+ * interface instead; all that differs is in attach() to cancel_all() below.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -65,6 +69,7 @@ enum {
 #define MAX_DEPTH	1024
 #define MAX_BLOCK	(256U << 20)
 #define MAX_MEMORY	(1ULL << 30)	/* of all buffers */
+#define MAX_THREADS	500
 #define PAGE		4096U
 #define NSEC		1000000000ULL
 #define REDRAW_MS	200
@@ -102,8 +107,9 @@ struct slot {
 /* One of the two files. */
 struct side {
 	const char *path;
-	HANDLE handle;
+	HANDLE handle;			/* on the default pool, */
 	PTP_IO io;
+	struct iocp_io *native;		/* or on one of our own */
 	int fd;				/* for what is not I/O; keeps the exclusive claim too */
 	uint32_t align;			/* of direct I/O, else 1 */
 	bool is_blk;
@@ -121,6 +127,8 @@ static struct {
 	uint64_t size;
 	uint32_t block;
 	unsigned int depth;
+	unsigned int threads;		/* 0: the default pool */
+	struct iocp_pool *pool;
 	bool direct, verify;
 	int done_fd;
 
@@ -245,6 +253,24 @@ static void retire(void)
 
 /* Operations */
 
+static bool issue_native(struct side *side, struct request *r, bool write, void *buf,
+			 uint64_t offset, uint32_t len)
+{
+	struct iocp_op op;
+	int ret;
+
+	if (write)
+		iocp_prep_write(&op, NULL, buf, len, offset, r);
+	else
+		iocp_prep_read(&op, NULL, buf, len, offset, r);
+	ret = iocp_io_submit(side->native, &op, 1, NULL);
+	if (ret == 1)
+		return true;
+	fault(write ? WRITE_FAILED : READ_FAILED, side, offset,
+	      iocp_status_to_win32(iocp_errno_to_status(-ret)), -ret);
+	return false;
+}
+
 /*
  * Start one operation.  False if it was refused: then no callback comes for it.
  * Else the callback may have run already and the request be in use again.
@@ -254,11 +280,13 @@ static bool issue(struct side *side, struct request *r, bool write, void *buf, u
 {
 	DWORD code;
 
+	r->started = now();
+	if (side->native)
+		return issue_native(side, r, write, buf, offset, len);
+
 	memset(&r->ov, 0, sizeof(r->ov));
 	r->ov.Offset = (DWORD)offset;
 	r->ov.OffsetHigh = (DWORD)(offset >> 32);
-	r->started = now();
-
 	StartThreadpoolIo(side->io);
 	if (write ? WriteFile(side->handle, buf, len, NULL, &r->ov) :
 		    ReadFile(side->handle, buf, len, NULL, &r->ov))
@@ -440,31 +468,104 @@ static void was_read_back(struct slot *s, struct request *r, unsigned int code, 
 	verify_part(s);
 }
 
-static VOID CALLBACK io_done(PTP_CALLBACK_INSTANCE instance, PVOID context, PVOID overlapped,
-			     ULONG result, ULONG_PTR bytes, PTP_IO io)
+static void request_done(struct request *r, unsigned int code, int err, uint64_t bytes)
 {
-	struct request *r = overlapped;
 	struct slot *s = r->slot;
-	int err = result ? iocp_last_errno() : 0;
 
-	(void)instance;
-	(void)context;
-	(void)io;
 	count_latency(r->started);
 	switch (s->phase) {
 	case READ_SOURCE:
-		was_read(s, result, err, bytes);
+		was_read(s, code, err, bytes);
 		break;
 	case PATCH_TAIL:
-		was_patched(s, result, err, bytes);
+		was_patched(s, code, err, bytes);
 		break;
 	case WRITE_DEST:
-		was_written(s, result, err, bytes);
+		was_written(s, code, err, bytes);
 		break;
 	case VERIFY:
-		was_read_back(s, r, result, err, bytes);
+		was_read_back(s, r, code, err, bytes);
 		break;
 	}
+}
+
+static VOID CALLBACK io_done(PTP_CALLBACK_INSTANCE instance, PVOID context, PVOID overlapped,
+			     ULONG result, ULONG_PTR bytes, PTP_IO io)
+{
+	(void)instance;
+	(void)context;
+	(void)io;
+	request_done(overlapped, result, result ? iocp_last_errno() : 0, bytes);
+}
+
+static void native_done(struct iocp_io *io, void *context, const struct iocp_packet *packet)
+{
+	unsigned int code = iocp_status_to_win32(iocp_errno_to_status(-packet->res));
+
+	(void)io;
+	(void)context;
+	if (!packet->res && !packet->info)
+		code = ERROR_HANDLE_EOF;	/* nothing here asks for 0 bytes */
+	request_done((struct request *)(uintptr_t)packet->overlapped, code, -packet->res,
+		     packet->info);
+}
+
+static void attach(struct side *s, int status)
+{
+	int err;
+
+	if (job.pool) {
+		err = -iocp_io_create(&s->native, job.pool, s->fd, native_done, NULL);
+		if (!err)
+			return;
+	} else {
+		s->handle = (HANDLE)_get_osfhandle(s->fd);
+		if (s->handle != INVALID_HANDLE_VALUE)
+			s->io = CreateThreadpoolIo(s->handle, io_done, NULL, NULL);
+		if (s->io)
+			return;
+		err = iocp_last_errno();
+	}
+	die(status, "cannot bring %s into a completion port: %s", s->path, strerror(err));
+}
+
+static void detach(struct side *s)
+{
+	if (s->native) {
+		iocp_io_close(s->native, 0);
+	} else {
+		/* By the book: the file first, then the object its completions go to. */
+		CloseHandle(s->handle);
+		CloseThreadpoolIo(s->io);
+	}
+	close(s->fd);
+}
+
+/* A callback that has told of its end may still be on its way out. */
+static void wait_callbacks(struct side *s)
+{
+	if (s->native)
+		iocp_io_wait(s->native);
+	else
+		WaitForThreadpoolIoCallbacks(s->io, FALSE);
+}
+
+/* What cannot be cancelled ends by itself; either way it calls back. */
+static void cancel_all(struct side *s)
+{
+	if (s->native)
+		iocp_io_cancel(s->native, NULL, NULL);
+	else
+		CancelIoEx(s->handle, NULL);
+}
+
+static void make_pool(void)
+{
+	struct iocp_pool_params params = { .max_threads = job.threads };
+	int ret = iocp_pool_create(&job.pool, &params);
+
+	if (ret)
+		die(EXIT_OTHER, "cannot start a pool of threads: %s", strerror(-ret));
 }
 
 /* Running one pass over the file */
@@ -521,9 +622,8 @@ static uint64_t run(const char *what, void (*begin)(struct slot *), int signal_f
 				_exit(EXIT_SIGNAL + info.ssi_signo);
 			atomic_store(&job.signal, info.ssi_signo);
 			atomic_store(&job.stop, true);
-			/* What cannot be cancelled ends by itself; either way it calls back. */
-			CancelIoEx(job.src.handle, NULL);
-			CancelIoEx(job.dst.handle, NULL);
+			cancel_all(&job.src);
+			cancel_all(&job.dst);
 			if (progress)
 				erase_progress();
 			fprintf(stderr, "iocp-copy: %s: finishing what is in flight; once more to leave at once\n",
@@ -535,9 +635,8 @@ static uint64_t run(const char *what, void (*begin)(struct slot *), int signal_f
 	}
 	if (progress)
 		erase_progress();
-	/* The last callback may still be on its way out. */
-	WaitForThreadpoolIoCallbacks(job.src.io, FALSE);
-	WaitForThreadpoolIoCallbacks(job.dst.io, FALSE);
+	wait_callbacks(&job.src);
+	wait_callbacks(&job.dst);
 	return now() - started;
 }
 
@@ -798,24 +897,6 @@ static void open_dest(void)
 		    (unsigned long long)job.size);
 }
 
-static void attach(struct side *s, int status)
-{
-	s->handle = (HANDLE)_get_osfhandle(s->fd);
-	if (s->handle != INVALID_HANDLE_VALUE)
-		s->io = CreateThreadpoolIo(s->handle, io_done, NULL, NULL);
-	if (!s->io)
-		die(status, "cannot bring %s into a completion port: %s (Win32 error %u)", s->path,
-		    strerror(iocp_last_errno()), (unsigned int)GetLastError());
-}
-
-/* By the book: the file first, then the object that its completions go to. */
-static void detach(struct side *s)
-{
-	CloseHandle(s->handle);
-	CloseThreadpoolIo(s->io);
-	close(s->fd);
-}
-
 static void make_slots(void)
 {
 	uint64_t blocks = job.size / job.block + 1;
@@ -859,13 +940,10 @@ static void copy(int signal_fd)
 		die(EXIT_WRITE, "cannot set the size of %s: %s", job.dst.path, strerror(errno));
 	/* A copy that is only in memory has not met the device's errors yet. */
 	flushed = now();
-	if (!FlushFileBuffers(job.dst.handle)) {
-		int err = iocp_last_errno();
-
-		die(err == ENOSPC || err == EDQUOT ? EXIT_FULL : EXIT_WRITE,
-		    "flushing %s failed: %s (Win32 error %u); what it holds is not certain, see dmesg",
-		    job.dst.path, strerror(err), (unsigned int)GetLastError());
-	}
+	if (fsync(job.dst.fd))
+		die(errno == ENOSPC || errno == EDQUOT ? EXIT_FULL : EXIT_WRITE,
+		    "flushing %s failed: %s; what it holds is not certain, see dmesg",
+		    job.dst.path, strerror(errno));
 	print_result("copied", ns + now() - flushed);
 }
 
@@ -893,6 +971,7 @@ static const char usage[] =
 	"\n"
 	"  --depth N      operations in flight (default 32)\n"
 	"  --block BYTES  size of each, suffixes K and M (default 256K)\n"
+	"  --threads N    run callbacks on at most N threads (default: as needed)\n"
 	"  --direct       bypass the page cache on both sides (O_DIRECT)\n"
 	"  --verify       read both back afterwards and compare\n"
 	"  --help         this text\n"
@@ -926,10 +1005,11 @@ static uint64_t parse_number(const char *option, const char *text, bool suffixes
 
 static void parse(int argc, char **argv)
 {
-	enum { DEPTH = 256, BLOCK, DIRECT, VERIFIED, HELP, VERSION };
+	enum { DEPTH = 256, BLOCK, THREADS, DIRECT, VERIFIED, HELP, VERSION };
 	static const struct option options[] = {
 		{ "depth",   required_argument, NULL, DEPTH },
 		{ "block",   required_argument, NULL, BLOCK },
+		{ "threads", required_argument, NULL, THREADS },
 		{ "direct",  no_argument,       NULL, DIRECT },
 		{ "verify",  no_argument,       NULL, VERIFIED },
 		{ "help",    no_argument,       NULL, HELP },
@@ -946,6 +1026,9 @@ static void parse(int argc, char **argv)
 			break;
 		case BLOCK:
 			job.block = parse_number("--block", optarg, true, MAX_BLOCK);
+			break;
+		case THREADS:
+			job.threads = parse_number("--threads", optarg, false, MAX_THREADS);
 			break;
 		case DIRECT:
 			job.direct = true;
@@ -1004,6 +1087,8 @@ int main(int argc, char **argv)
 		die(EXIT_USAGE, "--block %u: with --direct it must be a multiple of %u here",
 		    job.block, align);
 	make_slots();
+	if (job.threads)
+		make_pool();
 	attach(&job.src, EXIT_SOURCE);
 	attach(&job.dst, EXIT_DEST);
 
@@ -1012,5 +1097,6 @@ int main(int argc, char **argv)
 		verify(signal_fd);
 	detach(&job.src);
 	detach(&job.dst);
+	iocp_pool_destroy(job.pool);
 	return 0;
 }
