@@ -42,7 +42,8 @@ static VOID CALLBACK io_done(PTP_CALLBACK_INSTANCE instance, PVOID context, PVOI
 }
 
 /* One operation by the book: Start, issue, Cancel if no callback will come. */
-static DWORD issue(PTP_IO io, HANDLE file, struct request *r, int write, ULONGLONG offset, DWORD len)
+static DWORD issue(PTP_IO io, HANDLE file, struct request *r, int write, ULONGLONG offset,
+		   DWORD len)
 {
 	DWORD error = NO_ERROR;
 	BOOL ok;

@@ -364,7 +364,8 @@ static void was_read(struct slot *s, unsigned int code, int err, uint64_t bytes)
 	} else {
 		/* What lies behind the copy in the device's last sector stays as it is. */
 		s->phase = PATCH_TAIL;
-		if (!issue(&job.dst, &s->req[0], false, job.patch, s->offset + whole, job.dst.align))
+		if (!issue(&job.dst, &s->req[0], false, job.patch, s->offset + whole,
+			   job.dst.align))
 			retire();
 	}
 }
@@ -688,12 +689,12 @@ static const char *reason(void)
 
 static void __attribute__((noreturn)) report_fault(bool verifying)
 {
-	uint64_t upto = job.next < job.fault_offset || !job.cause ? job.next : job.fault_offset;
+	uint64_t first = job.next < job.fault_offset || !job.cause ? job.next : job.fault_offset;
 	unsigned long long offset = job.fault_offset, good, size = job.size;
 	const char *path = job.fault_side ? job.fault_side->path : "";
 	const char *dst = job.dst.path;
 
-	good = upto < job.size ? upto : job.size;
+	good = first < job.size ? first : job.size;
 	/* Blocks behind the first hole are of no use in a file that shall be a prefix. */
 	if (!verifying && !job.dst.is_blk && ftruncate(job.dst.fd, good))
 		fprintf(stderr, "iocp-copy: cannot cut %s to %llu bytes: %s\n", dst, good,
