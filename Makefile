@@ -24,15 +24,13 @@ test:	## run all tests in a guest (TESTS="…": only these)
 	@$(vm)/test $(KERNEL) $(TESTS)
 
 shell:	## a guest to try things in: module loaded, tools in the path; leave with "exit"
-	@$(vm)/setup build vm
-	@$(vm)/build-module $(KERNEL) >/dev/null
-	@$(MAKE) --no-print-directory -C userlib
-	@$(vm)/run --kernel $(KERNEL) --name shell --timeout 0 --tty -- bash -i
+	@$(vm)/shell $(KERNEL)
 
+guest: export CMD := $(CMD)
 guest:	## run CMD="…" as root in a guest with the module loaded
 	@$(vm)/setup build vm
 	@$(vm)/build-module $(KERNEL) >/dev/null
-	@$(vm)/run --kernel $(KERNEL) -- bash -c '$(CMD)'
+	@$(vm)/run --kernel $(KERNEL) -- bash -c "$$CMD"
 
 check-style:	## W=1, sparse and checkpatch --strict over the module; clean or an error
 	@$(vm)/check-style $(KERNEL)
@@ -49,15 +47,12 @@ lib:	## build library, tools and examples
 	@$(vm)/setup build
 	@$(MAKE) --no-print-directory -C userlib
 
-# For a machine whose own kernel may load modules. Built apart, so that no object files
-# appear among the sources.
-own := build/own
+# For a machine whose own kernel may load modules
+own := build/modules
 
 modules:	## build iocp.ko for the kernel of this machine, or for KDIR=…
-	@test -e $(KDIR)/Makefile || { echo "no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or give KDIR=…" >&2; exit 1; }
-	@mkdir -p $(own)
-	@rsync -a Kbuild kmod uapi $(own)/
-	$(MAKE) -C $(KDIR) M=$(CURDIR)/$(own) modules
+	@$(vm)/setup build
+	@$(vm)/build-module --kdir $(KDIR) >/dev/null
 
 load:	## load the module that "make modules" built
 	@test -e $(own)/iocp.ko || { echo "no module yet: make modules" >&2; exit 1; }
@@ -69,10 +64,19 @@ unload:	## and remove it again
 install: lib	## install library, headers, tools and man pages (DESTDIR, PREFIX), and the module if it was built
 	@$(MAKE) --no-print-directory -C userlib install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
 	@if [ -e $(own)/iocp.ko ]; then \
-		$(MAKE) -C $(KDIR) M=$(CURDIR)/$(own) INSTALL_MOD_PATH=$(DESTDIR) modules_install; \
+		$(MAKE) -C $(KDIR) M=$(CURDIR)/$(own) INSTALL_MOD_PATH=$(DESTDIR) \
+			INSTALL_MOD_DIR=updates CONFIG_DEBUG_INFO_BTF_MODULES= modules_install; \
 	else \
 		echo "no module to install (make modules builds it)"; \
 	fi
+
+# What it would install tells what there is to remove
+uninstall:	## remove what "make install" with the same DESTDIR and PREFIX installed
+	@rm -rf build/uninstall
+	@$(MAKE) -s --no-print-directory install DESTDIR=$(CURDIR)/build/uninstall
+	@cd build/uninstall && find . ! -type d ! -path '*/modules.*' | while read -r file; do \
+		rm -fv "$(DESTDIR)/$$file"; \
+	done
 
 clean:	## remove what was built
 	rm -rf build
@@ -81,4 +85,4 @@ distclean: clean	## remove the cache of kernels, too
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/iocp"
 
 .PHONY: default help run test shell guest check-style check module lib modules load unload \
-	install clean distclean
+	install uninstall clean distclean
