@@ -17,7 +17,7 @@
 
 struct iocp_objects iocp_objects;
 struct workqueue_struct *iocp_io_wq;	/* operations that block */
-struct workqueue_struct *iocp_stream_wq;	/* streams that became ready: never blocks for long */
+struct workqueue_struct *iocp_stream_wq;	/* streams that became ready */
 struct workqueue_struct *iocp_end_wq;	/* the end of owners, workers and ports */
 struct kmem_cache *iocp_pkt_cache;
 struct kmem_cache *iocp_req_cache;
