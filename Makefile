@@ -64,8 +64,9 @@ unload:	## and remove it again
 install: lib	## install library, headers, tools and man pages (DESTDIR, PREFIX), and the module if it was built
 	@$(MAKE) --no-print-directory -C userlib install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
 	@if [ -e $(own)/iocp.ko ]; then \
-		$(MAKE) -C $(KDIR) M=$(CURDIR)/$(own) INSTALL_MOD_PATH=$(DESTDIR) \
-			INSTALL_MOD_DIR=updates CONFIG_DEBUG_INFO_BTF_MODULES= modules_install; \
+		$(MAKE) -s -C $(KDIR) M=$(CURDIR)/$(own) INSTALL_MOD_PATH=$(DESTDIR) \
+			INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL= modules_install && \
+		if [ -z "$(DESTDIR)" ]; then depmod "$$($(MAKE) -s -C $(KDIR) kernelrelease)"; fi; \
 	else \
 		echo "no module to install (make modules builds it)"; \
 	fi
