@@ -114,11 +114,18 @@ TEST_F(misc, dev_zero)
 	int fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
 	char *buf = map_anon(1 << 20);
 	struct assoc as;
+	s64 got = 0, n;
 
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, assoc_add(FD, fd, 1, &as));
 	memset(buf, 1, 1 << 20);
-	EXPECT_EQ(1 << 20, run_bytes(FD, op_read(&as, 1, buf, 1 << 20, 0)));
+	/* The driver may stop early rather than keep the CPU; that is no end. */
+	while (got < 1 << 20) {
+		n = run_bytes(FD, op_read(&as, 1, buf + got, (1 << 20) - got, 0));
+		ASSERT_LT(0, n);
+		got += n;
+	}
+	EXPECT_EQ(1 << 20, got);
 	EXPECT_TRUE(all_bytes(buf, 1 << 20, 0));
 	EXPECT_EQ(1 << 20, run_bytes(FD, op_write(&as, 2, buf, 1 << 20, 0)));
 	close(fd);
