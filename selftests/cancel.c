@@ -33,7 +33,8 @@ FIXTURE_TEARDOWN(cancel)
 
 /* A read that waits on pipe @i; its id goes to *@id. */
 #define PENDING(i, overlapped, id) do {					\
-	struct iocp_op op_ = op_read(&self->as[i], overlapped, self->buf[(overlapped) % 8], 16, 0); \
+	struct iocp_op op_ = op_read(&self->as[i], overlapped, self->buf[(overlapped) % 8], \
+				     16, 0);				\
 									\
 	ASSERT_EQ(1, submit_id(FD, &op_, 1, NULL, id));			\
 	ASSERT_EQ(0, STAT(FD, queued));					\

@@ -675,7 +675,8 @@ TEST_F_TIMEOUT(model, port_behaves_like_the_rules, 60)
 				continue;
 			m.t[j].returned = false;
 			ASSERT_TRUE(puppet_done(&t[j])) {
-				TH_LOG("step %u (%s %d): thread %d should be back", step, what, i, j);
+				TH_LOG("step %u (%s %d): thread %d should be back", step, what, i,
+				       j);
 			}
 			ASSERT_EQ(m.t[j].ret, t[j].ret) {
 				TH_LOG("step %u (%s %d): thread %d", step, what, i, j);
@@ -687,8 +688,9 @@ TEST_F_TIMEOUT(model, port_behaves_like_the_rules, 60)
 		ASSERT_TRUE(WAIT_FOR_MS(STAT(fd, active) == m.active &&
 					STAT(fd, waiting) == m.nw && STAT(fd, queued) == m.nq,
 					5000)) {
-			TH_LOG("step %u (%s %d): active %llu for %u, waiting %llu for %u, queued %llu for %u",
-			       step, what, i, STAT(fd, active), m.active, STAT(fd, waiting), m.nw,
+			TH_LOG("step %u (%s %d)", step, what, i);
+			TH_LOG("active %llu for %u, waiting %llu for %u, queued %llu for %u",
+			       STAT(fd, active), m.active, STAT(fd, waiting), m.nw,
 			       STAT(fd, queued), m.nq);
 		}
 		ASSERT_FALSE(m.active < m.max && m.nq && m.nw);

@@ -421,8 +421,9 @@ TEST_F_TIMEOUT(stress, the_books_balance, 100)
 		}
 		usleep(1000);
 	}
-	printf("# accepted %llu (cancelled %llu), at once %llu, refused %llu, posts %llu, associations %llu\n",
-	       w->queued, w->cancelled, w->done, w->refused, w->posts, w->lasts);
+	printf("# accepted %llu (cancelled %llu), at once %llu, refused %llu\n", w->queued,
+	       w->cancelled, w->done, w->refused);
+	printf("# posts %llu, associations %llu\n", w->posts, w->lasts);
 	fflush(stdout);
 	EXPECT_EQ(w->queued, w->io);
 	EXPECT_EQ(w->posts, w->post_packets);
