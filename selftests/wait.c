@@ -806,16 +806,18 @@ TEST_F(wait, handed_packets_survive_shutdown)
 
 /*
  * A packet handed to a process that is killed before it could look is not lost:
- * another waiter gets it.  The victim shares our CPU, so it is dead when it
- * runs next.
+ * another waiter gets it.  The victim shares our CPU and cannot preempt a real-time
+ * thread, so it has the kill before it runs.
  */
 TEST_F(wait, packet_of_a_killed_waiter_goes_to_another)
 {
 	struct iocp_packet p;
 	int fd = self->port.fd;
 	unsigned int i, n = rounds(20);
+	struct sched_param realtime = { .sched_priority = 1 };
 
 	pin_to_cpu(0);
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &realtime));
 	for (i = 0; i < n; i++) {
 		pid_t pid = fork();
 		int status;
@@ -824,7 +826,8 @@ TEST_F(wait, packet_of_a_killed_waiter_goes_to_another)
 		if (!pid) {
 			struct sched_param sp = { 0 };
 
-			sched_setscheduler(0, SCHED_IDLE, &sp);
+			if (sched_setscheduler(0, SCHED_IDLE, &sp))
+				_exit(1);
 			reap_until(fd, &p, 1, FOREVER);
 			_exit(0);
 		}
