@@ -283,9 +283,12 @@ FIXTURE(user) {
 /* Whatever happens to the test, the parameters come back: by the parent. */
 FIXTURE_SETUP(user)
 {
+	struct objects base;
 	struct stat st;
 	unsigned int i;
 
+	/* A port counts until it has died, which is after the close of the test before. */
+	ASSERT_EQ(0, objects_base(&base));
 	for (i = 0; i < ARRAY_SIZE(params); i++) {
 		self->saved[i] = param_get(params[i]);
 		ASSERT_LT(0, self->saved[i]) {
