@@ -482,6 +482,7 @@ void iocp_submit_end(struct iocp_submit *sub);
 void iocp_req_end(struct iocp_req *req, int res);
 void iocp_req_end_unlinked(struct iocp_req *req, int res);
 void iocp_req_put(struct iocp_req *req);
+int iocp_req_reserve(struct iocp_port *port, u32 nr);
 void iocp_req_free_all(struct iocp_port *port);
 
 /* opdef.c */

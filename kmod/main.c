@@ -112,6 +112,7 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 {
 	struct iocp_ring *ring = NULL;
 	struct iocp_setup s;
+	u32 reserve;
 	int ret;
 
 	ret = iocp_copy_args(&s, sizeof(s), uarg);
@@ -132,9 +133,10 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 	if (!s.concurrency)
 		s.concurrency = num_online_cpus();
 	s.packet_size = sizeof(struct iocp_packet);
-	if (!s.max_inflight)
-		s.max_inflight = IOCP_DEFAULT_INFLIGHT;
 	s.max_inflight = min(s.max_inflight, READ_ONCE(iocp_max_inflight));
+	reserve = min_t(u32, s.max_inflight, IOCP_MAX_RESERVE);
+	if (!s.max_inflight)
+		s.max_inflight = min_t(u32, IOCP_DEFAULT_INFLIGHT, READ_ONCE(iocp_max_inflight));
 	if (!s.max_posted)
 		s.max_posted = IOCP_DEFAULT_POSTED;
 	s.max_posted = min(s.max_posted, READ_ONCE(iocp_max_posted));
@@ -152,12 +154,13 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 		}
 		iocp_ring_describe(ring, &s);
 	}
+	ret = iocp_req_reserve(port, reserve);
+	if (ret)
+		goto fail_reqs;
 	s.size = sizeof(s);
 	ret = iocp_copy_back(uarg, &s, sizeof(s));
-	if (ret) {
-		iocp_ring_put(ring);
-		goto fail;
-	}
+	if (ret)
+		goto fail_reqs;
 	port->ring = ring;
 	port->concurrency = s.concurrency;
 	port->max_inflight = s.max_inflight;
@@ -165,6 +168,9 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 	/* Everybody else looks at the port only after seeing this. */
 	smp_store_release(&port->live, 1);
 	return 0;
+fail_reqs:
+	iocp_req_free_all(port);
+	iocp_ring_put(ring);
 fail:
 	atomic_set(&port->setup_begun, 0);
 	return ret;

@@ -27,14 +27,47 @@
  */
 #include <linux/ioprio.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "iocp.h"
 
+static struct iocp_req *iocp_req_new(void)
+{
+	struct iocp_req *req = kmem_cache_alloc(iocp_req_cache, GFP_KERNEL);
+
+	if (req) {
+		iocp_punt_init(req);
+		atomic_inc(&iocp_objects.requests);
+	}
+	return req;
+}
+
+/*
+ * iocp_req_reserve - SETUP makes requests in advance
+ *
+ * A port in the way of writeback must be able to submit when there is no memory
+ * to be had.  On failure iocp_req_free_all() takes back what was made.
+ */
+int iocp_req_reserve(struct iocp_port *port, u32 nr)
+{
+	struct iocp_req *req;
+
+	while (nr--) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		req = iocp_req_new();
+		if (!req)
+			return -ENOMEM;
+		llist_add(&req->free, &port->free_reqs);
+		cond_resched();
+	}
+	return 0;
+}
+
 static struct iocp_req *iocp_req_alloc(struct iocp_port *port)
 {
 	struct llist_node *node;
-	struct iocp_req *req;
 
 	spin_lock(&port->free_lock);
 	if (!port->free_head)
@@ -43,15 +76,7 @@ static struct iocp_req *iocp_req_alloc(struct iocp_port *port)
 	if (node)
 		port->free_head = node->next;
 	spin_unlock(&port->free_lock);
-	if (node)
-		return llist_entry(node, struct iocp_req, free);
-
-	req = kmem_cache_alloc(iocp_req_cache, GFP_KERNEL);
-	if (req) {
-		iocp_punt_init(req);
-		atomic_inc(&iocp_objects.requests);
-	}
-	return req;
+	return node ? llist_entry(node, struct iocp_req, free) : iocp_req_new();
 }
 
 /* Drops one of the two references, from any context; the port is alive. */
@@ -67,7 +92,7 @@ void iocp_req_put(struct iocp_req *req)
 	llist_add(&req->free, &port->free_reqs);
 }
 
-/* The end of the port: nobody uses requests any more. */
+/* At the end of the port or before its start: nobody uses requests. */
 void iocp_req_free_all(struct iocp_port *port)
 {
 	struct llist_node *node, *next;
@@ -81,6 +106,7 @@ void iocp_req_free_all(struct iocp_port *port)
 			atomic_dec(&iocp_objects.requests);
 		}
 	}
+	port->free_head = NULL;
 }
 
 /* What prep may have taken, but for the segments. */

@@ -101,6 +101,69 @@ TEST_F(port, operations_in_flight)
 	EXPECT_EQ(-EAGAIN, submit_queued(FD, READ_OP));
 }
 
+/*
+ * Who names a number of operations has them in advance, up to a bound; who takes
+ * the default has none.
+ */
+TEST_F(port, operations_in_advance)
+{
+	struct objects now;
+	struct {
+		unsigned int named, reserve;
+	} cases[] = { { 0, 0 }, { 1, 1 }, { 1024, 1024 }, { 1025, 1024 }, { ~0U, 1024 } };
+	long before;
+	unsigned int i;
+	char c;
+
+	ASSERT_EQ(0, objects_read(&now));
+	EXPECT_EQ(4, now.requests - self->base.requests);
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, submit_queued(FD, READ_OP));
+	ASSERT_EQ(0, objects_read(&now));
+	EXPECT_EQ(4, now.requests - self->base.requests);
+	before = now.requests;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct port p = { .setup.max_inflight = cases[i].named };
+		struct assoc as;
+
+		ASSERT_EQ(0, port_create(&p));
+		ASSERT_EQ(0, objects_read(&now));
+		EXPECT_EQ(cases[i].reserve, now.requests - before);
+		ASSERT_EQ(0, assoc_add(p.fd, self->pfd[0], 1, &as));
+		ASSERT_EQ(0, submit_queued(p.fd, op_read(&as, 1, &c, 1, 0)));
+		ASSERT_EQ(0, objects_read(&now));
+		EXPECT_EQ(cases[i].reserve ?: 1, now.requests - before);
+		port_close(&p);
+		EXPECT_TRUE(WAIT_FOR(!objects_read(&now) && now.requests == before));
+	}
+}
+
+/* A SETUP that fails when all has been made leaves none of it. */
+TEST_F(port, operations_in_advance_of_a_failed_setup)
+{
+	struct iocp_setup *s = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct objects before, now;
+	int fd = port_open();
+
+	ASSERT_LE(0, fd);
+	ASSERT_NE(MAP_FAILED, s);
+	s->size = sizeof(*s);
+	s->max_inflight = 100;
+	s->ring_entries = 8;
+	ASSERT_EQ(0, mprotect(s, getpagesize(), PROT_READ));
+	ASSERT_EQ(0, objects_read(&before));
+	EXPECT_EQ(-EFAULT, call(fd, IOCP_IOC_SETUP, s));
+	ASSERT_EQ(0, objects_read(&now));
+	EXPECT_EQ(before.requests, now.requests);
+	ASSERT_EQ(0, mprotect(s, getpagesize(), PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, call(fd, IOCP_IOC_SETUP, s));
+	ASSERT_EQ(0, objects_read(&now));
+	EXPECT_EQ(before.requests + 100, now.requests);
+	close(fd);
+}
+
 /* In a batch the others are not harmed. */
 TEST_F(port, operations_in_a_batch)
 {

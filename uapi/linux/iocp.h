@@ -179,13 +179,16 @@ struct iocp_query {
  * Input: concurrency (0: the number of online CPUs), ring_entries (0: no ring;
  * rounded up to a power of two), packet_size (0 or 32), max_inflight and
  * max_posted (0: the default; larger than the maximum: the maximum), features
- * wanted.  max_posted bounds the packets that wait outside the ring and have no
- * request behind them: posted ones, and of NOPs without an association.
+ * wanted.  Of a max_inflight that is named, the first IOCP_MAX_RESERVE operations
+ * have their memory from here on, so they are never refused with ENOMEM for it;
+ * others find it when they are submitted.  max_posted bounds the packets that
+ * wait outside the ring and have no request behind them: posted ones, and of
+ * NOPs without an association.
  * Output: what was granted, and where to map the ring:
  *  ro  read-only (PROT_READ): tail, must_enter, more and the packets
  *  rw  the consumers' head, alone on its page
  * Errors: EBUSY set up already, EINVAL, E2BIG, EFAULT, ENOMEM, EAGAIN more
- * ports than one user may have.
+ * ports than one user may have, EINTR killed meanwhile.
  *
  * Taking packets from the ring (any thread that is active in the port, see
  * docs/ordering.md):
@@ -196,6 +199,7 @@ struct iocp_query {
  *	copy n <= 16, n <= t - h packets from packets[h & (ring_entries - 1)] on
  *	if (cas_release(head, h, h + n)) they are yours, else try again
  */
+#define IOCP_MAX_RESERVE		1024
 #define IOCP_RING_MUST_ENTER_FRONT	(1U << 0)	/* given back or HIGH packets wait */
 #define IOCP_RING_MUST_ENTER_LIMIT	(1U << 1)	/* more threads run than may */
 #define IOCP_RING_MUST_ENTER_SHUT	(1U << 2)	/* shut down */

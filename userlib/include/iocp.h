@@ -71,7 +71,8 @@ struct iocp_port;
  * @path: device node, NULL for IOCP_DEVICE_PATH
  * @concurrency: threads that may hold packets at a time, 0: online CPUs (CP-5)
  * @ring_entries: size of the shared ring, 0: a default, or IOCP_NO_RING
- * @max_inflight: operations in flight, 0: the module's default
+ * @max_inflight: operations in flight, 0: the module's default.  Of a number given
+ *	here, up to 1024 have their memory in advance and are never refused for it
  * @max_posted: posted packets that may wait, 0: the module's default
  * @resv: zero
  */
