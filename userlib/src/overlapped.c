@@ -85,10 +85,10 @@ void iocpi_overlapped_finish(LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes)
 }
 
 /*
- * Makes of a packet what a program hears, and writes the OVERLAPPED.  False: it is
- * nothing that programs hear of.
+ * Makes of a packet what a program hears; the OVERLAPPED is still pending after it.
+ * False: it is nothing that programs hear of.
  */
-bool iocpi_packet_complete(const struct iocp_packet *packet, struct iocpi_completion *c)
+bool iocpi_packet_read(const struct iocp_packet *packet, struct iocpi_completion *c)
 {
 	bool empty = packet->overlapped & OVERLAPPED_EMPTY;
 	struct iocpi_obj *obj;
@@ -117,7 +117,16 @@ bool iocpi_packet_complete(const struct iocp_packet *packet, struct iocpi_comple
 	c->status = iocpi_io_status(packet->res, packet->info, packet->flags, c->file->kind,
 				    empty, false);
 	c->err = -packet->res;
-	iocpi_overlapped_finish(c->overlapped, c->status, c->bytes);
+	return true;
+}
+
+/* The same, and the OVERLAPPED is written. */
+bool iocpi_packet_complete(const struct iocp_packet *packet, struct iocpi_completion *c)
+{
+	if (!iocpi_packet_read(packet, c))
+		return false;
+	if (c->file)
+		iocpi_overlapped_finish(c->overlapped, c->status, c->bytes);
 	return true;
 }
 

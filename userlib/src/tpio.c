@@ -48,10 +48,15 @@ static void tpio_dispatch(const struct iocp_packet *packet)
 	struct iocpi_file *f;
 	unsigned int step;
 
-	if (!iocpi_packet_complete(packet, &c) || !c.file)
+	if (!iocpi_packet_read(packet, &c) || !c.file)
 		return;
 	f = c.file;
+	/*
+	 * The OVERLAPPED second: who sees it final may Start again, and that Start
+	 * must not be taken for this one's (TP-6).
+	 */
 	step = iocpi_state_packet(&f->obj.state);
+	iocpi_overlapped_finish(c.overlapped, c.status, c.bytes);
 	if (likely(step & STEP_RUN)) {
 		struct _TP_CALLBACK_INSTANCE instance = { .file = f, .packet = packet };
 

@@ -125,6 +125,7 @@ struct iocpi_completion {
 };
 
 void iocpi_overlapped_finish(LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes);
+bool iocpi_packet_read(const struct iocp_packet *packet, struct iocpi_completion *c);
 bool iocpi_packet_complete(const struct iocp_packet *packet, struct iocpi_completion *c);
 int iocpi_internal_bind(struct iocpi_file *f, struct iocp_port **port);
 void iocpi_internal_unbind(struct iocpi_file *f);
