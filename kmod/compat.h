@@ -10,6 +10,7 @@
 
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/version.h>
 
 /* 6.3: vm_flags are no longer written directly. */
@@ -56,5 +57,23 @@ static inline bool iocp_pipe_knows_nowait(void)
 #else
 #define IOCP_IOCB_NOWAIT	(IOCB_NOWAIT | IOCB_NOIO)
 #endif
+
+/*
+ * In sched_out: does the thread sleep, or was it only preempted?  6.12: a thread
+ * that sleeps may stay on the run queue for a while, so on_rq says too little.
+ * On PREEMPT_RT waiting for a spinlock_t is no wait of the program's.
+ */
+static inline bool iocp_current_blocks(void)
+{
+#ifdef CONFIG_PREEMPT_RT
+	if (READ_ONCE(current->__state) & TASK_RTLOCK_WAIT)
+		return false;
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return !task_is_runnable(current);
+#else
+	return !current->on_rq;
+#endif
+}
 
 #endif /* IOCP_COMPAT_H */

@@ -145,13 +145,22 @@ struct iocp_port {
 	struct list_head guests;	/* NO_ASSOC threads, newest first */
 	u32 nr_waiting;
 	u64 waiter_seq;
-	u32 active;			/* CP-31: workers that hold a packet */
+	/*
+	 * CP-31: workers that run.  Goes up under the lock only; a worker that
+	 * blocks takes itself off without it (iocp_port_blocked()).
+	 */
+	atomic_t active;
+	struct list_head deferred;	/* passed on in hard irq, to be freed elsewhere */
 	bool shut;			/* SHUTDOWN or last close: nothing is queued any more */
 	u64 st_completed, st_posts, st_handed, st_taken, st_given_back, st_dropped;
+	u64 st_block_releases;
+	atomic64_t st_blocks;
+	struct irq_work blocked_work;	/* a worker blocked and somebody may run in its place */
 
 	wait_queue_head_t poll_wait;
 
 	u32 concurrency;
+	bool detect;			/* notice workers that block */
 	u32 max_inflight;
 	u32 max_posted;
 	struct iocp_user *user;
@@ -178,7 +187,7 @@ struct iocp_port {
 	u32 next_index;
 	u32 next_gen;
 
-	struct work_struct free_work;
+	struct rcu_work free_work;
 };
 
 /*
@@ -386,6 +395,12 @@ extern unsigned int iocp_max_assocs;
 extern unsigned int iocp_max_ports;
 extern const struct file_operations iocp_fops;
 
+/* Fewer workers run than may. */
+static inline bool iocp_port_has_slot(struct iocp_port *port)
+{
+	return atomic_read(&port->active) < port->concurrency;
+}
+
 /* SETUP has been done, and all it wrote can be seen. */
 static inline bool iocp_port_is_live(struct iocp_port *port)
 {
@@ -410,6 +425,8 @@ void iocp_port_release(struct iocp_port *port, struct list_head *done);
 bool iocp_port_take(struct iocp_port *port, struct iocp_packet *p, struct list_head *done);
 void iocp_port_give_back(struct iocp_port *port, const struct iocp_packet *p, unsigned int nr);
 void iocp_port_update_words(struct iocp_port *port);
+void iocp_port_blocked(struct iocp_port *port);
+void iocp_port_unblocked(struct iocp_port *port);
 u64 iocp_port_depth(struct iocp_port *port);
 int iocp_port_shutdown(struct iocp_port *port, u64 *dropped);
 void iocp_port_flush_done(struct iocp_port *port, struct list_head *done);

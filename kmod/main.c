@@ -34,6 +34,10 @@ unsigned int iocp_max_assocs = 1 << 17;
 module_param_named(max_assocs, iocp_max_assocs, uint, 0644);
 MODULE_PARM_DESC(max_assocs, "associations (files kept open) per user");
 
+static bool iocp_detect_blocking = true;
+module_param_named(detect_blocking, iocp_detect_blocking, bool, 0644);
+MODULE_PARM_DESC(detect_blocking, "let ports notice workers that block, if they ask for it");
+
 static unsigned int iocp_max_inflight = 1 << 16;
 module_param_named(max_inflight, iocp_max_inflight, uint, 0644);
 MODULE_PARM_DESC(max_inflight, "largest max_inflight that SETUP grants a port");
@@ -51,7 +55,14 @@ MODULE_PARM_DESC(max_ring, "largest ring, in packets, that SETUP grants a port")
 
 static u64 iocp_features(void)
 {
-	return IOCP_FEATURE_RING | (iocp_worker_supported() ? IOCP_FEATURE_LIMIT : 0);
+	u64 features = IOCP_FEATURE_RING;
+
+	if (iocp_worker_supported()) {
+		features |= IOCP_FEATURE_LIMIT;
+		if (READ_ONCE(iocp_detect_blocking))
+			features |= IOCP_FEATURE_BLOCKING;
+	}
+	return features;
 }
 
 /*
@@ -140,7 +151,9 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 	if (!s.max_posted)
 		s.max_posted = IOCP_DEFAULT_POSTED;
 	s.max_posted = min(s.max_posted, READ_ONCE(iocp_max_posted));
-	s.features = iocp_features();
+	/* Noticing blocks has a price; who does not ask for it does not pay. */
+	s.features = (iocp_features() & ~IOCP_FEATURE_BLOCKING) |
+		     (s.features & IOCP_FEATURE_BLOCKING);
 
 	/* A claim rather than a lock: copying out may wait for a page for ever. */
 	if (atomic_cmpxchg(&port->setup_begun, 0, 1))
@@ -163,6 +176,7 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 		goto fail_reqs;
 	port->ring = ring;
 	port->concurrency = s.concurrency;
+	port->detect = s.features & IOCP_FEATURE_BLOCKING;
 	port->max_inflight = s.max_inflight;
 	port->max_posted = s.max_posted;
 	/* Everybody else looks at the port only after seeing this. */
@@ -309,7 +323,7 @@ static long iocp_stats(struct iocp_port *port, void __user *uarg)
 	s.punted = READ_ONCE(port->st_punted);
 	s.queued = iocp_port_depth(port);
 	raw_spin_lock_irqsave(&port->lock, flags);
-	s.active = port->active;
+	s.active = atomic_read(&port->active);
 	s.waiting = port->nr_waiting;
 	s.completed = port->st_completed;
 	s.posts = port->st_posts;
@@ -317,6 +331,8 @@ static long iocp_stats(struct iocp_port *port, void __user *uarg)
 	s.taken = port->st_taken;
 	s.given_back = port->st_given_back;
 	s.dropped = port->st_dropped;
+	s.blocks = atomic64_read(&port->st_blocks);
+	s.block_releases = port->st_block_releases;
 	if (port->ring)
 		s.ring_broken = iocp_ring_broken(port->ring);
 	raw_spin_unlock_irqrestore(&port->lock, flags);

@@ -125,9 +125,10 @@ void iocp_user_uncharge_op(struct iocp_port *port)
 /* Nobody can use the port any more: only threads that were its workers know it. */
 static void iocp_port_free_work(struct work_struct *work)
 {
-	struct iocp_port *port = container_of(work, struct iocp_port, free_work);
+	struct iocp_port *port = container_of(to_rcu_work(work), struct iocp_port, free_work);
 
-	WARN_ON_ONCE(atomic_read(&port->nr_reqs) || atomic_read(&port->nr_posted));
+	WARN_ON_ONCE(atomic_read(&port->nr_reqs) || atomic_read(&port->nr_posted) ||
+		     !list_empty(&port->deferred));
 	iocp_req_free_all(port);
 	iocp_ring_put(port->ring);
 	port->ring = NULL;
@@ -139,6 +140,8 @@ static void iocp_port_free_work(struct work_struct *work)
 	/* iocp_cleanup() waits for this work item to have returned. */
 	module_put(THIS_MODULE);
 }
+
+static void iocp_port_blocked_irq(struct irq_work *irq_work);
 
 struct iocp_port *iocp_port_create(void)
 {
@@ -162,6 +165,8 @@ struct iocp_port *iocp_port_create(void)
 	raw_spin_lock_init(&port->lock);
 	for (i = 0; i < IOCP_NR_LISTS; i++)
 		INIT_LIST_HEAD(&port->lists[i]);
+	INIT_LIST_HEAD(&port->deferred);
+	port->blocked_work = IRQ_WORK_INIT_HARD(iocp_port_blocked_irq);
 	INIT_LIST_HEAD(&port->waiters);
 	INIT_LIST_HEAD(&port->guests);
 	init_waitqueue_head(&port->poll_wait);
@@ -173,7 +178,7 @@ struct iocp_port *iocp_port_create(void)
 	INIT_LIST_HEAD(&port->owners);
 	xa_init_flags(&port->assocs, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
 	atomic64_set(&port->next_id, 1);
-	INIT_WORK(&port->free_work, iocp_port_free_work);
+	INIT_RCU_WORK(&port->free_work, iocp_port_free_work);
 	atomic_inc(&iocp_objects.ports);
 	return port;
 }
@@ -187,8 +192,13 @@ void iocp_port_get(struct iocp_port *port)
 /* From any context. */
 void iocp_port_put(struct iocp_port *port)
 {
-	if (refcount_dec_and_test(&port->users))
-		queue_work(iocp_end_wq, &port->free_work);
+	if (!refcount_dec_and_test(&port->users))
+		return;
+	/* iocp_port_blocked() may still be looking at the ring, without a lock. */
+	if (port->detect)
+		queue_rcu_work(iocp_end_wq, &port->free_work);
+	else
+		queue_work(iocp_end_wq, &port->free_work.work);
 }
 
 /* A reference to no more than the structure and its lock: for workers. */
@@ -197,10 +207,14 @@ void iocp_port_hold(struct iocp_port *port)
 	refcount_inc(&port->refs);
 }
 
+/* In process context. */
 void iocp_port_drop(struct iocp_port *port)
 {
-	if (refcount_dec_and_test(&port->refs))
-		kfree(port);
+	if (!refcount_dec_and_test(&port->refs))
+		return;
+	/* No worker is left that could raise it; it may still be under way. */
+	irq_work_sync(&port->blocked_work);
+	kfree(port);
 }
 
 /* The last close: nobody is inside a call any more, and nobody can come. */
@@ -263,10 +277,17 @@ static void iocp_pkt_free(struct iocp_port *port, struct iocp_pkt *pkt)
 	}
 }
 
+/* Not in hard irq on PREEMPT_RT, so the irq_work leaves it to others. */
 void iocp_port_flush_done(struct iocp_port *port, struct list_head *done)
 {
 	struct iocp_pkt *pkt, *next;
+	unsigned long flags;
 
+	if (unlikely(!list_empty(&port->deferred))) {
+		raw_spin_lock_irqsave(&port->lock, flags);
+		list_splice_tail_init(&port->deferred, done);
+		raw_spin_unlock_irqrestore(&port->lock, flags);
+	}
 	list_for_each_entry_safe(pkt, next, done, node)
 		iocp_pkt_free(port, pkt);
 }
@@ -299,7 +320,7 @@ void iocp_port_update_words(struct iocp_port *port)
 		return;
 	if (!list_empty(&port->lists[IOCP_LIST_FRONT]) || !list_empty(&port->lists[IOCP_LIST_HIGH]))
 		must |= IOCP_RING_MUST_ENTER_FRONT;
-	if (port->active > port->concurrency)
+	if (atomic_read(&port->active) > port->concurrency)
 		must |= IOCP_RING_MUST_ENTER_LIMIT;
 	if (port->shut)
 		must |= IOCP_RING_MUST_ENTER_SHUT;
@@ -329,7 +350,7 @@ static struct iocp_waiter *iocp_eligible(struct iocp_port *port)
 	struct iocp_waiter *w, *g;
 
 	g = list_first_entry_or_null(&port->guests, struct iocp_waiter, node);
-	if (port->active >= port->concurrency)
+	if (!iocp_port_has_slot(port))
 		return g;
 	w = list_first_entry_or_null(&port->waiters, struct iocp_waiter, node);
 	if (!g || (w && w->seq > g->seq))
@@ -357,7 +378,7 @@ static void iocp_wake_waiter(struct iocp_port *port, struct iocp_waiter *w, int 
 static void iocp_hand_over(struct iocp_port *port, struct iocp_waiter *w)
 {
 	if (!w->guest)
-		port->active++;
+		atomic_inc(&port->active);
 	w->last = port->nr_waiting == 1;
 	port->st_handed++;
 	iocp_wake_waiter(port, w, IOCP_HANDED);
@@ -437,16 +458,17 @@ bool iocp_port_take(struct iocp_port *port, struct iocp_packet *p, struct list_h
 	return ret == 1;
 }
 
-/*
- * iocp_port_release - let waiters have what waits (CP-34)
- *
- * Under port->lock; after the active count went down, or something was queued.
- * Also keeps the words of the ring.
- */
-void iocp_port_release(struct iocp_port *port, struct list_head *done)
+/* Under port->lock: waiters have what waits, newest and oldest first, up to the limit. */
+static void iocp_serve(struct iocp_port *port, struct list_head *done)
 {
 	struct iocp_waiter *w;
 
+	/*
+	 * A packet was queued or a waiter parked; only now look at who runs.
+	 * Pairs with the atomic_dec_return() in iocp_port_blocked(): either it
+	 * sees the packet and the waiter, or we see that nobody runs.
+	 */
+	smp_mb();
 	while ((w = iocp_eligible(port))) {
 		int ret = iocp_take_locked(port, &w->p, done);
 
@@ -461,8 +483,76 @@ void iocp_port_release(struct iocp_port *port, struct list_head *done)
 		iocp_wake_waiter(port, w, IOCP_RETRY);
 		break;
 	}
+}
+
+/*
+ * iocp_port_release - let waiters have what waits (CP-34)
+ *
+ * Under port->lock; after the active count went down, or something was queued.
+ * Also keeps the words of the ring.
+ */
+void iocp_port_release(struct iocp_port *port, struct list_head *done)
+{
+	iocp_serve(port, done);
 	iocp_refill_ring(port, done);
 	iocp_port_update_words(port);
+}
+
+/* --- a worker blocks and goes on (CP-34, CP-36) --- */
+
+/* Hard irq, also on PREEMPT_RT. */
+static void iocp_port_blocked_irq(struct irq_work *irq_work)
+{
+	struct iocp_port *port = container_of(irq_work, struct iocp_port, blocked_work);
+	unsigned long flags;
+	LIST_HEAD(done);
+	u64 handed;
+
+	raw_spin_lock_irqsave(&port->lock, flags);
+	if (!port->shut) {
+		handed = port->st_handed;
+		iocp_serve(port, &done);
+		port->st_block_releases += port->st_handed - handed;
+		iocp_port_update_words(port);
+		/* Whoever was handed one frees what is left of it. */
+		list_splice_tail(&done, &port->deferred);
+	}
+	raw_spin_unlock_irqrestore(&port->lock, flags);
+}
+
+/*
+ * iocp_port_blocked - the calling worker goes to sleep
+ *
+ * Under the run queue's lock, so no lock may be taken here that is ever held
+ * around a wake-up.  The count is full-barrier ordered before the look at what
+ * waits; see iocp_serve().  The ring stays: interrupts are off, it is freed a
+ * grace period after @shut was set.  One look too many does no harm.
+ */
+void iocp_port_blocked(struct iocp_port *port)
+{
+	int active = atomic_dec_return(&port->active);
+
+	atomic64_inc(&port->st_blocks);
+	if (active < (int)port->concurrency && READ_ONCE(port->nr_waiting) &&
+	    !READ_ONCE(port->shut) &&
+	    (READ_ONCE(port->nr_listed) || (port->ring && iocp_ring_maybe(port->ring))))
+		irq_work_queue(&port->blocked_work);
+}
+
+/*
+ * iocp_port_unblocked - the calling worker runs again, whatever the limit says
+ *
+ * Counted when it runs, not when it becomes runnable: see docs/deviations.md.
+ */
+void iocp_port_unblocked(struct iocp_port *port)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&port->lock, flags);
+	atomic_inc(&port->active);
+	if (!port->shut)
+		iocp_port_update_words(port);
+	raw_spin_unlock_irqrestore(&port->lock, flags);
 }
 
 void iocp_port_wake_poll(struct iocp_port *port)
@@ -506,7 +596,8 @@ static bool iocp_queue_by_value(struct iocp_port *port, const struct iocp_packet
 	if (!iocp_ring_has_room(port->ring))
 		return false;
 	iocp_ring_push(port->ring, p);
-	if (before)	/* there may be a waiter for what stands before it */
+	/* a waiter for what stands before it, or a worker that blocks just now */
+	if (before || port->detect)
 		iocp_port_release(port, done);
 	return true;
 }

@@ -22,7 +22,7 @@
 static u32 iocp_enter_state(struct iocp_port *port, bool last)
 {
 	bool more = READ_ONCE(port->nr_listed) || (port->ring && iocp_ring_maybe(port->ring));
-	u32 active = READ_ONCE(port->active);
+	u32 active = atomic_read(&port->active);
 	u32 state = 0;
 
 	if (last)
@@ -41,7 +41,7 @@ static u32 iocp_enter_state(struct iocp_port *port, bool last)
 static void iocp_wait_leave(struct iocp_port *port, struct iocp_worker *worker)
 {
 	if (worker) {
-		port->active++;
+		atomic_inc(&port->active);
 		iocp_worker_start(worker);
 	}
 	iocp_port_update_words(port);
@@ -105,7 +105,7 @@ again:
 		ret = -ESHUTDOWN;
 		goto leave;
 	}
-	if ((w.guest || port->active < port->concurrency) && iocp_port_take(port, p, &done)) {
+	if ((w.guest || iocp_port_has_slot(port)) && iocp_port_take(port, p, &done)) {
 		*last = !port->nr_waiting;
 		goto leave;
 	}
@@ -138,6 +138,7 @@ again:
 			iocp_worker_start(worker);
 		*p = w.p;
 		*last = w.last;
+		iocp_port_flush_done(port, &done);
 		return 0;
 	default:	/* IOCP_SHUT, IOCP_RETRY */
 		raw_spin_lock_irqsave(&port->lock, flags);

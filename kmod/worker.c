@@ -9,9 +9,12 @@
  * The kernel tells us of a thread's exit by a preempt notifier: its last
  * sched_out is the one with TASK_DEAD.  The notifier is found on the thread's
  * own list, which only the thread itself changes, so there is no table and no
- * lookup by name.  (Noticing that a worker blocks will hang on the same hook.)
+ * lookup by name.
  * Without CONFIG_PREEMPT_NOTIFIERS nobody becomes a worker: every waiter is a
  * guest and the concurrency value binds nobody; QUERY says so.
+ *
+ * A worker that is switched away from and is not runnable has blocked, wherever
+ * and for whatever: it is taken off the port's count until it runs again.
  *
  * Death: sched_out runs under the run queue's lock, so it only raises an
  * irq_work on this CPU, which runs when the switch is over and nobody walks the
@@ -34,6 +37,7 @@ struct iocp_worker {
 	struct preempt_notifier notifier;
 	struct iocp_port *port;		/* NULL: detached */
 	bool active;
+	bool blocked;			/* and for that not in port->active; own thread only */
 	struct irq_work irq_work;
 	struct work_struct work;
 };
@@ -49,7 +53,7 @@ static void iocp_worker_leave(struct iocp_worker *worker)
 	raw_spin_lock_irqsave(&port->lock, flags);
 	if (worker->active) {
 		worker->active = false;
-		port->active--;
+		atomic_dec(&port->active);
 		if (!port->shut)
 			iocp_port_release(port, &done);
 	}
@@ -78,16 +82,30 @@ static void iocp_worker_dead_irq(struct irq_work *irq_work)
 	queue_work(iocp_end_wq, &worker->work);
 }
 
+/* Preemption is off, the run queue's lock is not held. */
 static void iocp_sched_in(struct preempt_notifier *notifier, int cpu)
 {
+	struct iocp_worker *worker = container_of(notifier, struct iocp_worker, notifier);
+
+	if (worker->blocked) {
+		worker->blocked = false;
+		iocp_port_unblocked(worker->port);
+	}
 }
 
 static void iocp_sched_out(struct preempt_notifier *notifier, struct task_struct *next)
 {
 	struct iocp_worker *worker = container_of(notifier, struct iocp_worker, notifier);
 
-	if (unlikely(READ_ONCE(current->__state) == TASK_DEAD))
+	if (unlikely(READ_ONCE(current->__state) == TASK_DEAD)) {
 		irq_work_queue(&worker->irq_work);
+		return;
+	}
+	/* Inside the wait it is not active; preempted it is (CP-31). */
+	if (worker->active && worker->port->detect && iocp_current_blocks()) {
+		worker->blocked = true;
+		iocp_port_blocked(worker->port);
+	}
 }
 
 static struct preempt_ops iocp_preempt_ops = {
@@ -148,7 +166,7 @@ bool iocp_worker_stop(struct iocp_worker *worker)
 	if (!worker->active)
 		return false;
 	worker->active = false;
-	worker->port->active--;
+	atomic_dec(&worker->port->active);
 	return true;
 }
 

@@ -172,7 +172,9 @@ FIELD(iocp_stats, punted, 72, 8);
 FIELD(iocp_stats, given_back, 80, 8);
 FIELD(iocp_stats, dropped, 88, 8);
 FIELD(iocp_stats, ring_broken, 96, 8);
-FIELD(iocp_stats, resv, 104, 88);
+FIELD(iocp_stats, blocks, 104, 8);
+FIELD(iocp_stats, block_releases, 112, 8);
+FIELD(iocp_stats, resv, 120, 72);
 TOTAL(iocp_stats, 192);
 
 #define NUMBER(name, value) \
@@ -229,6 +231,7 @@ NUMBER(IOCP_RESULT_REFUSED, 2);
 
 NUMBER(IOCP_FEATURE_RING, 1);
 NUMBER(IOCP_FEATURE_LIMIT, 2);
+NUMBER(IOCP_FEATURE_BLOCKING, 4);
 NUMBER(IOCP_STATE_NEW, 0);
 NUMBER(IOCP_STATE_LIVE, 1);
 NUMBER(IOCP_STATE_SHUT_DOWN, 2);

@@ -50,7 +50,9 @@ TEST_F(query, known_flags_are_exactly_these)
 	EXPECT_EQ(RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOWAIT, q.rwf_flags);
 	EXPECT_TRUE(q.features & IOCP_FEATURE_RING);
 	EXPECT_TRUE(q.features & IOCP_FEATURE_LIMIT);
-	EXPECT_EQ(0, q.features & ~(IOCP_FEATURE_RING | IOCP_FEATURE_LIMIT));
+	EXPECT_TRUE(q.features & IOCP_FEATURE_BLOCKING);
+	EXPECT_EQ(0, q.features & ~(IOCP_FEATURE_RING | IOCP_FEATURE_LIMIT |
+				    IOCP_FEATURE_BLOCKING));
 	EXPECT_EQ(0, q.flags);
 	EXPECT_TRUE(all_bytes(q.resv, sizeof(q.resv), 0));
 }

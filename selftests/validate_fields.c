@@ -81,7 +81,7 @@ FIXTURE_TEARDOWN(stats)
 }
 
 BAD(stats, resv_first, EINVAL, a.resv[0] = 1)
-BAD(stats, resv_last, EINVAL, a.resv[10] = 1ULL << 63)
+BAD(stats, resv_last, EINVAL, a.resv[ARRAY_SIZE(a.resv) - 1] = 1ULL << 63)
 
 /* ------------------------------------------------------------------ SETUP */
 

@@ -153,6 +153,7 @@ struct iocp_result {
  */
 #define IOCP_FEATURE_RING	(1ULL << 0)	/* the shared ring (ring_entries > 0) */
 #define IOCP_FEATURE_LIMIT	(1ULL << 1)	/* hand-overs obey the concurrency value */
+#define IOCP_FEATURE_BLOCKING	(1ULL << 2)	/* who blocks does not run; if asked for */
 #define IOCP_STATE_NEW		0U		/* opened, not set up */
 #define IOCP_STATE_LIVE		1U
 #define IOCP_STATE_SHUT_DOWN	2U
@@ -386,7 +387,7 @@ struct iocp_stats {
 	__u32 size;
 	__u32 flags;			/* 0 */
 	__u32 concurrency;
-	__u32 active;			/* threads that hold a packet (CP-31) */
+	__u32 active;			/* associated threads that run (CP-31) */
 	__u32 waiting;			/* threads inside ENTER's wait */
 	__u32 assocs;
 	__u32 inflight;			/* operations running, or with a packet in a list */
@@ -400,7 +401,9 @@ struct iocp_stats {
 	__aligned_u64 given_back;	/* packets put back after a failed copy */
 	__aligned_u64 dropped;		/* packets that met a port shut down */
 	__aligned_u64 ring_broken;	/* times the ring's head was found impossible */
-	__aligned_u64 resv[11];
+	__aligned_u64 blocks;		/* times a running thread blocked */
+	__aligned_u64 block_releases;	/* packets handed over because of that */
+	__aligned_u64 resv[9];
 };
 
 /*

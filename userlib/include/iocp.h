@@ -69,7 +69,7 @@ struct iocp_port;
 /**
  * struct iocp_port_params - what iocp_open() makes; zero is the default of all.
  * @path: device node, NULL for IOCP_DEVICE_PATH
- * @concurrency: threads that may hold packets at a time, 0: online CPUs (CP-5)
+ * @concurrency: threads that may run at a time, 0: online CPUs (CP-5)
  * @ring_entries: size of the shared ring, 0: a default, or IOCP_NO_RING
  * @max_inflight: operations in flight, 0: the module's default.  Of a number given
  *	here, up to 1024 have their memory in advance and are never refused for it
@@ -366,7 +366,8 @@ int iocp_reap(struct iocp_port *port, struct iocp_packet *packets, unsigned int 
  * iocp_wait() - take packets, as a worker of this port.
  *
  * As iocp_reap(), but the thread joins the port (CP-30): it counts as running
- * from the return of this call until it waits again, and while the concurrency
+ * from the return of this call until it waits again, but for the time that it
+ * blocks anywhere else (CP-32, CP-34; device permitting), and while the concurrency
  * value is reached it waits although packets are there (CP-36, CP-37).  Waiters
  * are served newest first (CP-23).  While the thread runs, packets that wait are
  * taken from the shared ring without a system call, at most 16 at a time.

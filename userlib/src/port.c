@@ -62,6 +62,7 @@ static void port_map_ring(struct iocp_port *port, const struct iocp_setup *setup
 int iocp_open(struct iocp_port **result, const struct iocp_port_params *params)
 {
 	static const struct iocp_port_params defaults;
+	struct iocp_query query = { .size = sizeof(query) };
 	struct iocp_setup setup = { .size = sizeof(setup) };
 	struct iocp_port *port;
 	size_t i;
@@ -95,7 +96,10 @@ int iocp_open(struct iocp_port **result, const struct iocp_port_params *params)
 		setup.features = IOCP_FEATURE_RING;
 	setup.max_inflight = params->max_inflight;
 	setup.max_posted = params->max_posted;
-	ret = iocpi_port_call(port, IOCP_IOC_SETUP, &setup);
+	ret = iocpi_port_call(port, IOCP_IOC_QUERY, &query);
+	setup.features |= query.features & IOCP_FEATURE_BLOCKING;
+	if (ret >= 0)
+		ret = iocpi_port_call(port, IOCP_IOC_SETUP, &setup);
 	if (ret < 0) {
 		close(port->fd);
 		free(port);

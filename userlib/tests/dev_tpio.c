@@ -558,7 +558,9 @@ static VOID CALLBACK hold(PTP_CALLBACK_INSTANCE instance, PVOID context, PVOID o
 	(void)bytes;
 	(void)io;
 	ADD(calls, 1);
-	WAIT_UNTIL(GET(gate));
+	/* not asleep: that would let another callback run in its place */
+	while (!GET(gate))
+		;
 }
 
 static VOID NTAPI finalize(PTP_CALLBACK_INSTANCE instance, PVOID context)
