@@ -9,6 +9,7 @@
 #define IOCP_COMPAT_H
 
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/version.h>
@@ -73,6 +74,18 @@ static inline bool iocp_current_blocks(void)
 	return !task_is_runnable(current);
 #else
 	return !current->on_rq;
+#endif
+}
+
+/* 6.13: hrtimer_setup(), and in 6.15 hrtimer_init() is gone. */
+static inline void iocp_hrtimer_setup(struct hrtimer *timer,
+				      enum hrtimer_restart (*function)(struct hrtimer *))
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(timer, function, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	timer->function = function;
 #endif
 }
 

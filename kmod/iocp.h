@@ -42,6 +42,7 @@
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/irq_work.h>
+#include <linux/ktime.h>
 #include <linux/llist.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
@@ -131,6 +132,7 @@ struct iocp_waiter {
  * SETUP on.  @live is published with release after everything else.
  */
 struct iocp_port {
+	u64 id;				/* unique; for people who look at ports */
 	refcount_t users;		/* while there are any, the port works */
 	refcount_t refs;		/* of the structure: workers, and all users as one */
 	atomic_t setup_begun;
@@ -150,17 +152,24 @@ struct iocp_port {
 	 * blocks takes itself off without it (iocp_port_blocked()).
 	 */
 	atomic_t active;
+	atomic_t nr_workers;		/* associated threads */
+	u32 nr_owing;			/* STRICT: those that shall let others go first */
 	struct list_head deferred;	/* passed on in hard irq, to be freed elsewhere */
 	bool shut;			/* SHUTDOWN or last close: nothing is queued any more */
 	u64 st_completed, st_posts, st_handed, st_taken, st_given_back, st_dropped;
-	u64 st_block_releases;
-	atomic64_t st_blocks;
+	u64 st_block_releases, st_short_blocks, st_over_limits;
+	u32 st_max_active;
+	/* without the lock, too */
+	atomic64_t st_blocks, st_wanted;
+	atomic64_t st_over_ns;		/* see iocp_active_inc() */
 	struct irq_work blocked_work;	/* a worker blocked and somebody may run in its place */
 
 	wait_queue_head_t poll_wait;
 
 	u32 concurrency;
 	bool detect;			/* notice workers that block */
+	bool strict;			/* who came back over the limit lets others go first */
+	u64 block_delay_ns;		/* how long a block must last */
 	u32 max_inflight;
 	u32 max_posted;
 	struct iocp_user *user;
@@ -188,6 +197,11 @@ struct iocp_port {
 	u32 next_gen;
 
 	struct rcu_work free_work;
+
+#ifdef IOCP_DEBUG
+	atomic_t dbg_blocking;		/* workers between count and irq_work */
+	u32 dbg_retrying;		/* waiters woken with IOCP_RETRY; lock */
+#endif
 };
 
 /*
@@ -398,7 +412,57 @@ extern const struct file_operations iocp_fops;
 /* Fewer workers run than may. */
 static inline bool iocp_port_has_slot(struct iocp_port *port)
 {
-	return atomic_read(&port->active) < port->concurrency;
+	return atomic_read(&port->active) < (int)port->concurrency;
+}
+
+/*
+ * One more worker runs.  Under port->lock.
+ *
+ * Time over the limit: the way up subtracts the time and the way down adds it.
+ * They alternate, so below the limit the sum is what was spent above it.
+ */
+static inline int iocp_active_inc(struct iocp_port *port)
+{
+	int active = atomic_inc_return(&port->active);
+
+	if (active > (int)port->st_max_active)
+		port->st_max_active = active;
+	if (unlikely(active == (int)port->concurrency + 1)) {
+		port->st_over_limits++;
+		atomic64_sub(ktime_get_mono_fast_ns(), &port->st_over_ns);
+	}
+	return active;
+}
+
+/* One less; also without the lock, and in the scheduler. */
+static inline int iocp_active_dec(struct iocp_port *port)
+{
+	int active = atomic_dec_return(&port->active);
+
+	if (unlikely(active == (int)port->concurrency))
+		atomic64_add(ktime_get_mono_fast_ns(), &port->st_over_ns);
+	return active;
+}
+
+/*
+ * port->lock is always let go by iocp_port_unlock(): a debug build (IOCP_DEBUG)
+ * checks there that CP-40 and the counts hold.
+ */
+#ifdef IOCP_DEBUG
+void iocp_port_check(struct iocp_port *port);
+#else
+static inline void iocp_port_check(struct iocp_port *port)
+{
+}
+#endif
+
+#define iocp_port_lock(port, flags)	raw_spin_lock_irqsave(&(port)->lock, flags)
+
+static inline void iocp_port_unlock(struct iocp_port *port, unsigned long flags)
+	__releases(&port->lock)
+{
+	iocp_port_check(port);
+	raw_spin_unlock_irqrestore(&port->lock, flags);
 }
 
 /* SETUP has been done, and all it wrote can be seen. */
@@ -425,8 +489,9 @@ void iocp_port_release(struct iocp_port *port, struct list_head *done);
 bool iocp_port_take(struct iocp_port *port, struct iocp_packet *p, struct list_head *done);
 void iocp_port_give_back(struct iocp_port *port, const struct iocp_packet *p, unsigned int nr);
 void iocp_port_update_words(struct iocp_port *port);
-void iocp_port_blocked(struct iocp_port *port);
-void iocp_port_unblocked(struct iocp_port *port);
+bool iocp_port_blocked(struct iocp_port *port);
+bool iocp_port_blocked_long(struct iocp_port *port);
+bool iocp_port_maybe_queued(struct iocp_port *port);
 u64 iocp_port_depth(struct iocp_port *port);
 int iocp_port_shutdown(struct iocp_port *port, u64 *dropped);
 void iocp_port_flush_done(struct iocp_port *port, struct list_head *done);
@@ -444,10 +509,15 @@ bool iocp_ring_maybe(struct iocp_ring *ring);
 bool iocp_ring_has_room(struct iocp_ring *ring);
 void iocp_ring_push(struct iocp_ring *ring, const struct iocp_packet *p);
 int iocp_ring_pop(struct iocp_ring *ring, struct iocp_packet *p);
+u64 iocp_ring_taken(struct iocp_ring *ring);
 u32 iocp_ring_used(struct iocp_ring *ring);
 u64 iocp_ring_broken(struct iocp_ring *ring);
 void iocp_ring_set_words(struct iocp_ring *ring, u32 must_enter, u32 more);
 int iocp_ring_mmap(struct iocp_ring *ring, struct vm_area_struct *vma);
+
+/* stats.c */
+long iocp_stats(struct iocp_port *port, void __user *uarg);
+void iocp_show_fdinfo(struct seq_file *m, struct file *file);
 
 /* wait.c */
 long iocp_enter(struct iocp_port *port, void __user *uarg);

@@ -60,7 +60,7 @@ static u64 iocp_features(void)
 	if (iocp_worker_supported()) {
 		features |= IOCP_FEATURE_LIMIT;
 		if (READ_ONCE(iocp_detect_blocking))
-			features |= IOCP_FEATURE_BLOCKING;
+			features |= IOCP_FEATURE_BLOCKING | IOCP_FEATURE_STRICT;
 	}
 	return features;
 }
@@ -122,6 +122,7 @@ static long iocp_query(struct iocp_port *port, void __user *uarg)
 static long iocp_setup(struct iocp_port *port, void __user *uarg)
 {
 	struct iocp_ring *ring = NULL;
+	u64 features = iocp_features();
 	struct iocp_setup s;
 	u32 reserve;
 	int ret;
@@ -129,9 +130,15 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 	ret = iocp_copy_args(&s, sizeof(s), uarg);
 	if (ret)
 		return ret;
-	if (s.flags || s.block_delay_us || s.resv0 || memchr_inv(s.resv, 0, sizeof(s.resv)))
+	if (s.flags || s.resv0 || memchr_inv(s.resv, 0, sizeof(s.resv)))
 		return -EINVAL;
-	if (s.features & ~iocp_features())
+	if (s.features & ~features)
+		return -EINVAL;
+	/* both say what to do about blocks */
+	if (!(s.features & IOCP_FEATURE_BLOCKING) &&
+	    (s.block_delay_us || s.features & IOCP_FEATURE_STRICT))
+		return -EINVAL;
+	if (s.block_delay_us > IOCP_MAX_BLOCK_DELAY_US)
 		return -EINVAL;
 	if (s.packet_size && s.packet_size != sizeof(struct iocp_packet))
 		return -EINVAL;
@@ -152,8 +159,7 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 		s.max_posted = IOCP_DEFAULT_POSTED;
 	s.max_posted = min(s.max_posted, READ_ONCE(iocp_max_posted));
 	/* Noticing blocks has a price; who does not ask for it does not pay. */
-	s.features = (iocp_features() & ~IOCP_FEATURE_BLOCKING) |
-		     (s.features & IOCP_FEATURE_BLOCKING);
+	s.features |= features & ~(IOCP_FEATURE_BLOCKING | IOCP_FEATURE_STRICT);
 
 	/* A claim rather than a lock: copying out may wait for a page for ever. */
 	if (atomic_cmpxchg(&port->setup_begun, 0, 1))
@@ -177,6 +183,8 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 	port->ring = ring;
 	port->concurrency = s.concurrency;
 	port->detect = s.features & IOCP_FEATURE_BLOCKING;
+	port->strict = s.features & IOCP_FEATURE_STRICT;
+	port->block_delay_ns = s.block_delay_us * NSEC_PER_USEC;
 	port->max_inflight = s.max_inflight;
 	port->max_posted = s.max_posted;
 	/* Everybody else looks at the port only after seeing this. */
@@ -303,42 +311,6 @@ static long iocp_shutdown(struct iocp_port *port, void __user *uarg)
 	return ret ?: iocp_copy_back(uarg, &s, sizeof(s));
 }
 
-static long iocp_stats(struct iocp_port *port, void __user *uarg)
-{
-	struct iocp_stats s;
-	unsigned long flags;
-	int ret;
-
-	ret = iocp_copy_args(&s, sizeof(s), uarg);
-	if (ret)
-		return ret;
-	if (s.flags || memchr_inv(s.resv, 0, sizeof(s.resv)))
-		return -EINVAL;
-	memset(&s, 0, sizeof(s));
-	s.size = sizeof(s);
-	s.concurrency = port->concurrency;
-	s.assocs = READ_ONCE(port->nr_assocs);
-	s.inflight = atomic_read(&port->nr_reqs);
-	s.posted = atomic_read(&port->nr_posted);
-	s.punted = READ_ONCE(port->st_punted);
-	s.queued = iocp_port_depth(port);
-	raw_spin_lock_irqsave(&port->lock, flags);
-	s.active = atomic_read(&port->active);
-	s.waiting = port->nr_waiting;
-	s.completed = port->st_completed;
-	s.posts = port->st_posts;
-	s.handed = port->st_handed;
-	s.taken = port->st_taken;
-	s.given_back = port->st_given_back;
-	s.dropped = port->st_dropped;
-	s.blocks = atomic64_read(&port->st_blocks);
-	s.block_releases = port->st_block_releases;
-	if (port->ring)
-		s.ring_broken = iocp_ring_broken(port->ring);
-	raw_spin_unlock_irqrestore(&port->lock, flags);
-	return iocp_copy_back(uarg, &s, sizeof(s));
-}
-
 static long iocp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct iocp_port *port = file->private_data;
@@ -424,6 +396,9 @@ const struct file_operations iocp_fops = {
 	.compat_ioctl	= compat_ptr_ioctl,
 	.mmap		= iocp_mmap,
 	.poll		= iocp_poll,
+#ifdef CONFIG_PROC_FS
+	.show_fdinfo	= iocp_show_fdinfo,
+#endif
 };
 
 static struct miscdevice iocp_misc = {

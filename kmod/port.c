@@ -23,6 +23,7 @@
 #include <linux/uidgid.h>
 
 #include "iocp.h"
+#include "trace.h"
 
 /* What one user holds, over all ports. */
 struct iocp_user {
@@ -145,6 +146,7 @@ static void iocp_port_blocked_irq(struct irq_work *irq_work);
 
 struct iocp_port *iocp_port_create(void)
 {
+	static atomic64_t last_id;
 	struct iocp_port *port;
 	int i;
 
@@ -158,6 +160,7 @@ struct iocp_port *iocp_port_create(void)
 		kfree(port);
 		return ERR_PTR(ret);
 	}
+	port->id = atomic64_inc_return(&last_id);
 	/* open() holds the module; the port may outlive the file that pins it. */
 	__module_get(THIS_MODULE);
 	refcount_set(&port->users, 1);
@@ -284,12 +287,18 @@ void iocp_port_flush_done(struct iocp_port *port, struct list_head *done)
 	unsigned long flags;
 
 	if (unlikely(!list_empty(&port->deferred))) {
-		raw_spin_lock_irqsave(&port->lock, flags);
+		iocp_port_lock(port, flags);
 		list_splice_tail_init(&port->deferred, done);
-		raw_spin_unlock_irqrestore(&port->lock, flags);
+		iocp_port_unlock(port, flags);
 	}
 	list_for_each_entry_safe(pkt, next, done, node)
 		iocp_pkt_free(port, pkt);
+}
+
+/* Packets wait; a hint for who does not hold port->lock. */
+bool iocp_port_maybe_queued(struct iocp_port *port)
+{
+	return READ_ONCE(port->nr_listed) || (port->ring && iocp_ring_maybe(port->ring));
 }
 
 static u64 iocp_depth_locked(struct iocp_port *port)
@@ -302,9 +311,9 @@ u64 iocp_port_depth(struct iocp_port *port)
 	unsigned long flags;
 	u64 depth;
 
-	raw_spin_lock_irqsave(&port->lock, flags);
+	iocp_port_lock(port, flags);
 	depth = iocp_depth_locked(port);
-	raw_spin_unlock_irqrestore(&port->lock, flags);
+	iocp_port_unlock(port, flags);
 	return depth;
 }
 
@@ -320,7 +329,7 @@ void iocp_port_update_words(struct iocp_port *port)
 		return;
 	if (!list_empty(&port->lists[IOCP_LIST_FRONT]) || !list_empty(&port->lists[IOCP_LIST_HIGH]))
 		must |= IOCP_RING_MUST_ENTER_FRONT;
-	if (atomic_read(&port->active) > port->concurrency)
+	if (atomic_read(&port->active) > (int)port->concurrency || port->nr_owing)
 		must |= IOCP_RING_MUST_ENTER_LIMIT;
 	if (port->shut)
 		must |= IOCP_RING_MUST_ENTER_SHUT;
@@ -378,9 +387,10 @@ static void iocp_wake_waiter(struct iocp_port *port, struct iocp_waiter *w, int 
 static void iocp_hand_over(struct iocp_port *port, struct iocp_waiter *w)
 {
 	if (!w->guest)
-		atomic_inc(&port->active);
+		iocp_active_inc(port);
 	w->last = port->nr_waiting == 1;
 	port->st_handed++;
+	trace_iocp_packet_handed(port, &w->p, w->task);
 	iocp_wake_waiter(port, w, IOCP_HANDED);
 }
 
@@ -452,8 +462,10 @@ bool iocp_port_take(struct iocp_port *port, struct iocp_packet *p, struct list_h
 	do {
 		ret = iocp_take_locked(port, p, done);
 	} while (ret == -EAGAIN && --tries);
-	if (ret == 1)
+	if (ret == 1) {
 		port->st_taken++;
+		trace_iocp_packet_taken(port, p);
+	}
 	iocp_refill_ring(port, done);
 	return ret == 1;
 }
@@ -468,7 +480,8 @@ static void iocp_serve(struct iocp_port *port, struct list_head *done)
 	 * Pairs with the atomic_dec_return() in iocp_port_blocked(): either it
 	 * sees the packet and the waiter, or we see that nobody runs.
 	 */
-	smp_mb();
+	if (port->detect)
+		smp_mb();	/* see above */
 	while ((w = iocp_eligible(port))) {
 		int ret = iocp_take_locked(port, &w->p, done);
 
@@ -476,13 +489,30 @@ static void iocp_serve(struct iocp_port *port, struct list_head *done)
 			break;
 		if (ret == 1) {
 			port->st_taken++;
+			trace_iocp_released(port, w->task);
 			iocp_hand_over(port, w);
 			continue;
 		}
 		/* Somebody spins on the head.  Let the newest waiter fight it. */
+#ifdef IOCP_DEBUG
+		port->dbg_retrying++;
+#endif
 		iocp_wake_waiter(port, w, IOCP_RETRY);
 		break;
 	}
+}
+
+static void iocp_want_thread(struct iocp_port *port, int active)
+{
+	atomic64_inc(&port->st_wanted);
+	trace_iocp_thread_wanted(port, active);
+}
+
+/* Under port->lock: packets that no thread is there for, though one might run. */
+static void iocp_want_if_none_waits(struct iocp_port *port)
+{
+	if (!port->nr_waiting && iocp_port_has_slot(port) && iocp_depth_locked(port))
+		iocp_want_thread(port, atomic_read(&port->active));
 }
 
 /*
@@ -494,30 +524,39 @@ static void iocp_serve(struct iocp_port *port, struct list_head *done)
 void iocp_port_release(struct iocp_port *port, struct list_head *done)
 {
 	iocp_serve(port, done);
+	iocp_want_if_none_waits(port);
 	iocp_refill_ring(port, done);
 	iocp_port_update_words(port);
 }
 
-/* --- a worker blocks and goes on (CP-34, CP-36) --- */
+/* --- a worker blocks (CP-34) --- */
 
-/* Hard irq, also on PREEMPT_RT. */
+/* Under port->lock, in hard irq, also on PREEMPT_RT.  True if it released somebody. */
+static bool iocp_port_release_blocked(struct iocp_port *port)
+{
+	u64 handed = port->st_handed;
+	LIST_HEAD(done);
+
+	if (port->shut)
+		return false;
+	iocp_serve(port, &done);
+	handed = port->st_handed - handed;
+	port->st_block_releases += handed;
+	iocp_want_if_none_waits(port);
+	iocp_port_update_words(port);
+	/* Whoever was handed one frees what is left of it. */
+	list_splice_tail(&done, &port->deferred);
+	return handed;
+}
+
 static void iocp_port_blocked_irq(struct irq_work *irq_work)
 {
 	struct iocp_port *port = container_of(irq_work, struct iocp_port, blocked_work);
 	unsigned long flags;
-	LIST_HEAD(done);
-	u64 handed;
 
-	raw_spin_lock_irqsave(&port->lock, flags);
-	if (!port->shut) {
-		handed = port->st_handed;
-		iocp_serve(port, &done);
-		port->st_block_releases += port->st_handed - handed;
-		iocp_port_update_words(port);
-		/* Whoever was handed one frees what is left of it. */
-		list_splice_tail(&done, &port->deferred);
-	}
-	raw_spin_unlock_irqrestore(&port->lock, flags);
+	iocp_port_lock(port, flags);
+	iocp_port_release_blocked(port);
+	iocp_port_unlock(port, flags);
 }
 
 /*
@@ -527,32 +566,44 @@ static void iocp_port_blocked_irq(struct irq_work *irq_work)
  * around a wake-up.  The count is full-barrier ordered before the look at what
  * waits; see iocp_serve().  The ring stays: interrupts are off, it is freed a
  * grace period after @shut was set.  One look too many does no harm.
+ *
+ * True if somebody may be released for it.
  */
-void iocp_port_blocked(struct iocp_port *port)
+bool iocp_port_blocked(struct iocp_port *port)
 {
-	int active = atomic_dec_return(&port->active);
+	bool release = false;
+	int active;
 
+#ifdef IOCP_DEBUG
+	atomic_inc(&port->dbg_blocking);
+#endif
+	active = iocp_active_dec(port);
 	atomic64_inc(&port->st_blocks);
-	if (active < (int)port->concurrency && READ_ONCE(port->nr_waiting) &&
-	    !READ_ONCE(port->shut) &&
-	    (READ_ONCE(port->nr_listed) || (port->ring && iocp_ring_maybe(port->ring))))
-		irq_work_queue(&port->blocked_work);
+	trace_iocp_worker_blocked(port, active);
+	if (active < (int)port->concurrency && !READ_ONCE(port->shut) &&
+	    iocp_port_maybe_queued(port)) {
+		release = READ_ONCE(port->nr_waiting);
+		if (release)
+			irq_work_queue(&port->blocked_work);
+		else
+			iocp_want_thread(port, active);
+	}
+#ifdef IOCP_DEBUG
+	smp_mb__before_atomic();	/* pairs with iocp_port_check() */
+	atomic_dec(&port->dbg_blocking);
+#endif
+	return release;
 }
 
 /*
- * iocp_port_unblocked - the calling worker runs again, whatever the limit says
+ * iocp_port_blocked_long - a worker has been asleep for the port's delay
  *
- * Counted when it runs, not when it becomes runnable: see docs/deviations.md.
+ * Under port->lock, in hard irq.  True if somebody was released for it.
  */
-void iocp_port_unblocked(struct iocp_port *port)
+bool iocp_port_blocked_long(struct iocp_port *port)
 {
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&port->lock, flags);
-	atomic_inc(&port->active);
-	if (!port->shut)
-		iocp_port_update_words(port);
-	raw_spin_unlock_irqrestore(&port->lock, flags);
+	iocp_active_dec(port);
+	return iocp_port_release_blocked(port);
 }
 
 void iocp_port_wake_poll(struct iocp_port *port)
@@ -596,17 +647,23 @@ static bool iocp_queue_by_value(struct iocp_port *port, const struct iocp_packet
 	if (!iocp_ring_has_room(port->ring))
 		return false;
 	iocp_ring_push(port->ring, p);
+	trace_iocp_packet_queued(port, p, IOCP_NR_LISTS);
 	/* a waiter for what stands before it, or a worker that blocks just now */
 	if (before || port->detect)
 		iocp_port_release(port, done);
+	else
+		iocp_want_if_none_waits(port);
 	return true;
 }
 
 /* Under port->lock, after iocp_queue_by_value() said no. */
 static void iocp_queue_listed(struct iocp_port *port, struct iocp_pkt *pkt, struct list_head *done)
 {
-	list_add_tail(&pkt->node, &port->lists[iocp_list_of(&pkt->p)]);
+	enum iocp_list list = iocp_list_of(&pkt->p);
+
+	list_add_tail(&pkt->node, &port->lists[list]);
 	port->nr_listed++;
+	trace_iocp_packet_queued(port, &pkt->p, list);
 	iocp_port_release(port, done);
 }
 
@@ -624,7 +681,7 @@ int iocp_port_queue(struct iocp_port *port, struct iocp_pkt *pkt)
 	unsigned long flags;
 	LIST_HEAD(done);
 
-	raw_spin_lock_irqsave(&port->lock, flags);
+	iocp_port_lock(port, flags);
 	port->st_completed++;
 	iocp_pkt_uncharge(port, pkt);
 	if (unlikely(port->shut)) {
@@ -637,7 +694,7 @@ int iocp_port_queue(struct iocp_port *port, struct iocp_pkt *pkt)
 			iocp_queue_listed(port, pkt, &done);
 		}
 	}
-	raw_spin_unlock_irqrestore(&port->lock, flags);
+	iocp_port_unlock(port, flags);
 
 	if (queued)
 		iocp_port_wake_poll(port);
@@ -663,7 +720,7 @@ int iocp_port_post(struct iocp_port *port, const struct iocp_packet *p)
 
 again:
 	queued = false;
-	raw_spin_lock_irqsave(&port->lock, flags);
+	iocp_port_lock(port, flags);
 	if (port->shut) {
 		ret = -ESHUTDOWN;
 	} else if (!iocp_queue_by_value(port, p, &queued, &done)) {
@@ -678,7 +735,7 @@ again:
 		port->st_posts++;
 	else if (!ret)
 		port->st_completed++;	/* NOP */
-	raw_spin_unlock_irqrestore(&port->lock, flags);
+	iocp_port_unlock(port, flags);
 	iocp_port_flush_done(port, &done);
 	INIT_LIST_HEAD(&done);
 
@@ -733,7 +790,7 @@ void iocp_port_give_back(struct iocp_port *port, const struct iocp_packet *p, un
 		list_add_tail(&pkt->node, &back);
 	}
 
-	raw_spin_lock_irqsave(&port->lock, flags);
+	iocp_port_lock(port, flags);
 	if (port->shut) {
 		port->st_dropped += nr;
 		atomic_sub(nr, &port->nr_posted);
@@ -745,7 +802,7 @@ void iocp_port_give_back(struct iocp_port *port, const struct iocp_packet *p, un
 		port->nr_listed += nr;
 		iocp_port_release(port, &done);
 	}
-	raw_spin_unlock_irqrestore(&port->lock, flags);
+	iocp_port_unlock(port, flags);
 	iocp_port_flush_done(port, &done);
 	iocp_port_wake_poll(port);
 }
@@ -765,9 +822,9 @@ int iocp_port_shutdown(struct iocp_port *port, u64 *dropped)
 	u32 budget;
 	int i;
 
-	raw_spin_lock_irqsave(&port->lock, flags);
+	iocp_port_lock(port, flags);
 	if (port->shut) {
-		raw_spin_unlock_irqrestore(&port->lock, flags);
+		iocp_port_unlock(port, flags);
 		return -ESHUTDOWN;
 	}
 	WRITE_ONCE(port->shut, true);
@@ -780,15 +837,15 @@ int iocp_port_shutdown(struct iocp_port *port, u64 *dropped)
 		list_splice_tail_init(&port->lists[i], &done);
 	nr = port->nr_listed;
 	port->nr_listed = 0;
-	raw_spin_unlock_irqrestore(&port->lock, flags);
+	iocp_port_unlock(port, flags);
 	list_for_each_entry(pkt, &done, node)
 		iocp_pkt_uncharge(port, pkt);
 
 	/* The ring, piece by piece; a program that plays with the head only miscounts. */
 	for (budget = port->ring ? 1U << 17 : 0; budget; budget--) {
-		raw_spin_lock_irqsave(&port->lock, flags);
+		iocp_port_lock(port, flags);
 		i = iocp_ring_pop(port->ring, &p);
-		raw_spin_unlock_irqrestore(&port->lock, flags);
+		iocp_port_unlock(port, flags);
 		if (!i)
 			break;
 		if (i == 1)
@@ -796,11 +853,62 @@ int iocp_port_shutdown(struct iocp_port *port, u64 *dropped)
 		cond_resched();
 	}
 
-	raw_spin_lock_irqsave(&port->lock, flags);
+	iocp_port_lock(port, flags);
 	port->st_dropped += nr;
-	raw_spin_unlock_irqrestore(&port->lock, flags);
+	iocp_port_unlock(port, flags);
 	*dropped = nr;
 	iocp_port_flush_done(port, &done);
 	wake_up_interruptible_poll(&port->poll_wait, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
 	return 0;
 }
+
+#ifdef IOCP_DEBUG
+
+static unsigned int iocp_debug_length(struct list_head *list)
+{
+	struct list_head *node;
+	unsigned int nr = 0;
+
+	list_for_each(node, list)
+		nr++;
+	return nr;
+}
+
+/*
+ * iocp_port_check - do the counts fit, and does CP-40 hold?
+ *
+ * Under port->lock, just before it is let go.  Lists are walked only while they
+ * are short: interrupts are off.
+ */
+void iocp_port_check(struct iocp_port *port)
+{
+	unsigned int i, listed = 0;
+	int active;
+
+	lockdep_assert_held(&port->lock);
+	if (port->nr_listed < 100 && port->nr_waiting < 100) {
+		for (i = 0; i < IOCP_NR_LISTS; i++)
+			listed += iocp_debug_length(&port->lists[i]);
+		WARN_ONCE(listed != port->nr_listed, "iocp: %u packets listed, %u counted\n",
+			  listed, port->nr_listed);
+		i = iocp_debug_length(&port->waiters) + iocp_debug_length(&port->guests);
+		WARN_ONCE(i != port->nr_waiting, "iocp: %u waiters, %u counted\n", i,
+			  port->nr_waiting);
+	}
+	active = atomic_read(&port->active);
+	WARN_ONCE(active < 0 || active > atomic_read(&port->nr_workers) ||
+		  port->nr_owing > atomic_read(&port->nr_workers),
+		  "iocp: %d active, %u owing, of %d workers\n", active, port->nr_owing,
+		  atomic_read(&port->nr_workers));
+	if (!port->live || port->shut || port->dbg_retrying || !iocp_depth_locked(port) ||
+	    !iocp_eligible(port))
+		return;
+	/* A worker that is blocking just now has, or will have, raised the irq_work. */
+	smp_rmb();	/* its count before the look at whether it is done with it */
+	WARN_ONCE(!atomic_read(&port->dbg_blocking) && !irq_work_is_busy(&port->blocked_work),
+		  "iocp: CP-40: %llu packets, %u waiters, %d active of %u\n",
+		  iocp_depth_locked(port), port->nr_waiting, atomic_read(&port->active),
+		  port->concurrency);
+}
+
+#endif

@@ -60,6 +60,7 @@ struct iocp_ring {
 	struct iocp_ring_rw *rw;
 	u64 tail;
 	u64 seen;			/* the last head that we read */
+	u64 popped;			/* packets that we took ourselves */
 	u64 broken;
 	bool is_broken;
 };
@@ -207,6 +208,13 @@ bool iocp_ring_maybe(struct iocp_ring *ring)
 	return READ_ONCE(ring->tail) != READ_ONCE(ring->rw->head) && !READ_ONCE(ring->is_broken);
 }
 
+/* Under port->lock.  How many packets programs took. */
+u64 iocp_ring_taken(struct iocp_ring *ring)
+{
+	iocp_ring_used(ring);	/* looks at the head */
+	return ring->seen - ring->popped;
+}
+
 /* Under port->lock. */
 u64 iocp_ring_broken(struct iocp_ring *ring)
 {
@@ -248,6 +256,7 @@ int iocp_ring_pop(struct iocp_ring *ring, struct iocp_packet *p)
 		*p = ring->packets[head & (ring->entries - 1)];
 		if (cmpxchg(&ring->rw->head, head, head + 1) == head) {
 			ring->seen = head + 1;
+			ring->popped++;
 			return 1;
 		}
 	}

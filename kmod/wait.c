@@ -21,17 +21,17 @@
 /* Notes what the caller may want to know; hints, except for the last waiter. */
 static u32 iocp_enter_state(struct iocp_port *port, bool last)
 {
-	bool more = READ_ONCE(port->nr_listed) || (port->ring && iocp_ring_maybe(port->ring));
-	u32 active = atomic_read(&port->active);
+	bool more = iocp_port_maybe_queued(port);
+	int active = atomic_read(&port->active);
 	u32 state = 0;
 
 	if (last)
 		state |= IOCP_ENTER_LAST_WAITER;
-	if (active > port->concurrency)
+	if (active > (int)port->concurrency)
 		state |= IOCP_ENTER_OVER_LIMIT;
 	if (more) {
 		state |= IOCP_ENTER_MORE;
-		if (!READ_ONCE(port->nr_waiting) && active < port->concurrency)
+		if (!READ_ONCE(port->nr_waiting) && active < (int)port->concurrency)
 			state |= IOCP_ENTER_WANT_THREAD;
 	}
 	return state;
@@ -41,7 +41,7 @@ static u32 iocp_enter_state(struct iocp_port *port, bool last)
 static void iocp_wait_leave(struct iocp_port *port, struct iocp_worker *worker)
 {
 	if (worker) {
-		atomic_inc(&port->active);
+		iocp_active_inc(port);
 		iocp_worker_start(worker);
 	}
 	iocp_port_update_words(port);
@@ -97,9 +97,10 @@ static int iocp_wait_first(struct iocp_port *port, struct iocp_worker *worker, u
 	LIST_HEAD(done);
 	int ret = 0;
 
-	raw_spin_lock_irqsave(&port->lock, flags);
-	if (worker)
-		iocp_worker_stop(worker);
+	iocp_port_lock(port, flags);
+	/* STRICT: it owes a turn to those that wait (TR-11) */
+	if (worker && iocp_worker_stop(worker) && port->nr_waiting && !port->shut)
+		iocp_port_release(port, &done);
 again:
 	if (port->shut) {
 		ret = -ESHUTDOWN;
@@ -116,20 +117,20 @@ again:
 	iocp_park(port, &w);
 	/* Our slot may be what another waiter needs; and see iocp_port_take(). */
 	iocp_port_release(port, &done);
-	raw_spin_unlock_irqrestore(&port->lock, flags);
+	iocp_port_unlock(port, flags);
 	iocp_port_flush_done(port, &done);
 	INIT_LIST_HEAD(&done);
 
 	ret = iocp_sleep(&w, deadline);
 	if (ret) {
-		raw_spin_lock_irqsave(&port->lock, flags);
+		iocp_port_lock(port, flags);
 		if (w.state == IOCP_WAITING) {
 			list_del(&w.node);
 			port->nr_waiting--;
 			goto leave;
 		}
 		/* What came in the meantime wins over the signal or the deadline. */
-		raw_spin_unlock_irqrestore(&port->lock, flags);
+		iocp_port_unlock(port, flags);
 		ret = 0;
 	}
 	switch (w.state) {
@@ -141,13 +142,16 @@ again:
 		iocp_port_flush_done(port, &done);
 		return 0;
 	default:	/* IOCP_SHUT, IOCP_RETRY */
-		raw_spin_lock_irqsave(&port->lock, flags);
+		iocp_port_lock(port, flags);
+#ifdef IOCP_DEBUG
+		port->dbg_retrying -= w.state == IOCP_RETRY;
+#endif
 		goto again;
 	}
 
 leave:
 	iocp_wait_leave(port, worker);
-	raw_spin_unlock_irqrestore(&port->lock, flags);
+	iocp_port_unlock(port, flags);
 	iocp_port_flush_done(port, &done);
 	return ret;
 }
@@ -159,14 +163,14 @@ static unsigned int iocp_take_more(struct iocp_port *port, struct iocp_packet *p
 	unsigned int nr = 0;
 	LIST_HEAD(done);
 
-	if (!max || (!READ_ONCE(port->nr_listed) && !(port->ring && iocp_ring_maybe(port->ring))))
+	if (!max || !iocp_port_maybe_queued(port))
 		return 0;
-	raw_spin_lock_irqsave(&port->lock, flags);
+	iocp_port_lock(port, flags);
 	if (!port->shut)
 		while (nr < max && iocp_port_take(port, &p[nr], &done))
 			nr++;
 	iocp_port_update_words(port);
-	raw_spin_unlock_irqrestore(&port->lock, flags);
+	iocp_port_unlock(port, flags);
 	iocp_port_flush_done(port, &done);
 	return nr;
 }

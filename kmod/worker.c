@@ -14,7 +14,9 @@
  * guest and the concurrency value binds nobody; QUERY says so.
  *
  * A worker that is switched away from and is not runnable has blocked, wherever
- * and for whatever: it is taken off the port's count until it runs again.
+ * and for whatever: it is taken off the port's count until it runs again.  With a
+ * block_delay it stays counted until a timer finds it still blocked; sched_out may
+ * not touch timers, so an irq_work starts it.
  *
  * Death: sched_out runs under the run queue's lock, so it only raises an
  * irq_work on this CPU, which runs when the switch is over and nobody walks the
@@ -22,25 +24,59 @@
  * the worker.  Each worker pins the module until that has happened.
  *
  * Locking: worker->port is changed only by the thread itself, or after its
- * death; worker->active is under port->lock.
+ * death, and never while its timer may run.  worker->active, owes and, with a
+ * delay, uncounted are under port->lock.
  */
+#include <linux/hrtimer.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "iocp.h"
+#include "trace.h"
 
 #ifdef CONFIG_PREEMPT_NOTIFIERS
 
+/* Of a block that was over so soon, the release was not worth it. */
+#define IOCP_SHORT_BLOCK_NS	(50 * NSEC_PER_USEC)
+
+/*
+ * struct iocp_worker - a thread that waited on a port
+ * @port: NULL: detached
+ * @active: it left the wait, and has not entered it again
+ * @owes: it came back over the limit; in STRICT ports
+ * @blocked: it sleeps; of an active one
+ * @uncounted: and for that it is not in port->active
+ * @released_at: when its block let another run, or 0; own thread, or the timer
+ * @releases: what port->st_block_releases was before
+ * @dead_work, @work: the end of the thread
+ * @delay_work, @timer: the port's block_delay
+ */
 struct iocp_worker {
 	struct preempt_notifier notifier;
-	struct iocp_port *port;		/* NULL: detached */
+	struct iocp_port *port;
 	bool active;
-	bool blocked;			/* and for that not in port->active; own thread only */
-	struct irq_work irq_work;
+	bool owes;
+	bool blocked;
+	bool uncounted;
+	u64 released_at;
+	u64 releases;
+	struct irq_work dead_work;
+	struct irq_work delay_work;
+	struct hrtimer timer;
 	struct work_struct work;
 };
+
+/* Under port->lock; true if it owed the others a turn. */
+static bool iocp_worker_settle(struct iocp_worker *worker)
+{
+	if (likely(!worker->owes))
+		return false;
+	worker->owes = false;
+	worker->port->nr_owing--;
+	return true;
+}
 
 static void iocp_worker_leave(struct iocp_worker *worker)
 {
@@ -50,15 +86,22 @@ static void iocp_worker_leave(struct iocp_worker *worker)
 
 	if (!port)
 		return;
-	raw_spin_lock_irqsave(&port->lock, flags);
+	iocp_port_lock(port, flags);
+	atomic_dec(&port->nr_workers);
 	if (worker->active) {
 		worker->active = false;
-		atomic_dec(&port->active);
+		iocp_worker_settle(worker);
+		iocp_active_dec(port);
 		if (!port->shut)
 			iocp_port_release(port, &done);
 	}
-	raw_spin_unlock_irqrestore(&port->lock, flags);
+	iocp_port_unlock(port, flags);
 	iocp_port_flush_done(port, &done);
+	if (port->block_delay_ns) {
+		/* Not active: no block starts it again. */
+		irq_work_sync(&worker->delay_work);
+		hrtimer_cancel(&worker->timer);
+	}
 	worker->port = NULL;
 	iocp_port_drop(port);
 }
@@ -68,7 +111,7 @@ static void iocp_worker_dead_work(struct work_struct *work)
 	struct iocp_worker *worker = container_of(work, struct iocp_worker, work);
 
 	/* irq_work touches its node after the function returned. */
-	irq_work_sync(&worker->irq_work);
+	irq_work_sync(&worker->dead_work);
 	iocp_worker_leave(worker);
 	kfree(worker);
 	atomic_dec(&iocp_objects.workers);
@@ -77,9 +120,69 @@ static void iocp_worker_dead_work(struct work_struct *work)
 
 static void iocp_worker_dead_irq(struct irq_work *irq_work)
 {
-	struct iocp_worker *worker = container_of(irq_work, struct iocp_worker, irq_work);
+	struct iocp_worker *worker = container_of(irq_work, struct iocp_worker, dead_work);
 
 	queue_work(iocp_end_wq, &worker->work);
+}
+
+/* In hard irq, on the CPU that the worker left. */
+static void iocp_worker_delay_irq(struct irq_work *irq_work)
+{
+	struct iocp_worker *worker = container_of(irq_work, struct iocp_worker, delay_work);
+
+	hrtimer_start(&worker->timer, ns_to_ktime(worker->port->block_delay_ns),
+		      HRTIMER_MODE_REL_PINNED_HARD);
+}
+
+/* In hard irq: it has been asleep for that long, or runs again. */
+static enum hrtimer_restart iocp_worker_timer(struct hrtimer *timer)
+{
+	struct iocp_worker *worker = container_of(timer, struct iocp_worker, timer);
+	struct iocp_port *port = worker->port;
+	unsigned long flags;
+
+	iocp_port_lock(port, flags);
+	if (READ_ONCE(worker->blocked) && !worker->uncounted) {
+		worker->uncounted = true;
+		worker->releases = port->st_block_releases;
+		if (iocp_port_blocked_long(port))
+			worker->released_at = ktime_get_mono_fast_ns();
+	}
+	iocp_port_unlock(port, flags);
+	return HRTIMER_NORESTART;
+}
+
+/* It blocked and runs again, whatever the limit says (CP-36). */
+static noinline void iocp_worker_woke(struct iocp_worker *worker)
+{
+	struct iocp_port *port = worker->port;
+	unsigned long flags;
+	int active;
+
+	iocp_port_lock(port, flags);
+	WRITE_ONCE(worker->blocked, false);
+	if (worker->uncounted) {
+		worker->uncounted = false;
+		/*
+		 * Counted when it runs, not when it becomes runnable: see
+		 * docs/deviations.md.
+		 */
+		active = iocp_active_inc(port);
+		if (port->strict && !worker->owes && active > (int)port->concurrency) {
+			worker->owes = true;
+			port->nr_owing++;
+		}
+		if (worker->released_at) {
+			if (worker->releases != port->st_block_releases &&
+			    ktime_get_mono_fast_ns() - worker->released_at < IOCP_SHORT_BLOCK_NS)
+				port->st_short_blocks++;
+			worker->released_at = 0;
+		}
+		if (!port->shut)
+			iocp_port_update_words(port);
+	}
+	trace_iocp_worker_woke(port, atomic_read(&port->active));
+	iocp_port_unlock(port, flags);
 }
 
 /* Preemption is off, the run queue's lock is not held. */
@@ -87,25 +190,33 @@ static void iocp_sched_in(struct preempt_notifier *notifier, int cpu)
 {
 	struct iocp_worker *worker = container_of(notifier, struct iocp_worker, notifier);
 
-	if (worker->blocked) {
-		worker->blocked = false;
-		iocp_port_unblocked(worker->port);
-	}
+	if (worker->blocked)
+		iocp_worker_woke(worker);
 }
 
 static void iocp_sched_out(struct preempt_notifier *notifier, struct task_struct *next)
 {
 	struct iocp_worker *worker = container_of(notifier, struct iocp_worker, notifier);
+	struct iocp_port *port = worker->port;
 
 	if (unlikely(READ_ONCE(current->__state) == TASK_DEAD)) {
-		irq_work_queue(&worker->irq_work);
+		irq_work_queue(&worker->dead_work);
 		return;
 	}
 	/* Inside the wait it is not active; preempted it is (CP-31). */
-	if (worker->active && worker->port->detect && iocp_current_blocks()) {
-		worker->blocked = true;
-		iocp_port_blocked(worker->port);
+	if (!worker->active || !port->detect || !iocp_current_blocks())
+		return;
+	WRITE_ONCE(worker->blocked, true);
+	if (port->block_delay_ns) {
+		atomic64_inc(&port->st_blocks);
+		trace_iocp_worker_blocked(port, atomic_read(&port->active));
+		irq_work_queue(&worker->delay_work);
+		return;
 	}
+	worker->uncounted = true;
+	worker->releases = READ_ONCE(port->st_block_releases);
+	if (iocp_port_blocked(port))
+		worker->released_at = ktime_get_mono_fast_ns();
 }
 
 static struct preempt_ops iocp_preempt_ops = {
@@ -144,7 +255,9 @@ int iocp_worker_join(struct iocp_port *port, struct iocp_worker **out)
 			return -ENOMEM;
 		__module_get(THIS_MODULE);
 		atomic_inc(&iocp_objects.workers);
-		worker->irq_work = IRQ_WORK_INIT_HARD(iocp_worker_dead_irq);
+		worker->dead_work = IRQ_WORK_INIT_HARD(iocp_worker_dead_irq);
+		worker->delay_work = IRQ_WORK_INIT_HARD(iocp_worker_delay_irq);
+		iocp_hrtimer_setup(&worker->timer, iocp_worker_timer);
 		INIT_WORK(&worker->work, iocp_worker_dead_work);
 		preempt_notifier_init(&worker->notifier, &iocp_preempt_ops);
 		preempt_disable();
@@ -154,20 +267,21 @@ int iocp_worker_join(struct iocp_port *port, struct iocp_worker **out)
 	if (worker->port != port) {
 		iocp_worker_leave(worker);
 		iocp_port_hold(port);
+		atomic_inc(&port->nr_workers);
 		worker->port = port;
 	}
 	*out = worker;
 	return 0;
 }
 
-/* Under port->lock: the worker waits (CP-32a).  true if it was active. */
+/* Under port->lock: the worker waits (CP-32a).  True if others shall go first. */
 bool iocp_worker_stop(struct iocp_worker *worker)
 {
 	if (!worker->active)
 		return false;
 	worker->active = false;
-	atomic_dec(&worker->port->active);
-	return true;
+	iocp_active_dec(worker->port);
+	return iocp_worker_settle(worker);
 }
 
 /* Under port->lock: it runs on; port->active was counted by who let it. */

@@ -174,7 +174,14 @@ FIELD(iocp_stats, dropped, 88, 8);
 FIELD(iocp_stats, ring_broken, 96, 8);
 FIELD(iocp_stats, blocks, 104, 8);
 FIELD(iocp_stats, block_releases, 112, 8);
-FIELD(iocp_stats, resv, 120, 72);
+FIELD(iocp_stats, short_blocks, 120, 8);
+FIELD(iocp_stats, wanted, 128, 8);
+FIELD(iocp_stats, ring_taken, 136, 8);
+FIELD(iocp_stats, over_limit_ns, 144, 8);
+FIELD(iocp_stats, over_limits, 152, 8);
+FIELD(iocp_stats, max_active, 160, 4);
+FIELD(iocp_stats, workers, 164, 4);
+FIELD(iocp_stats, resv, 168, 24);
 TOTAL(iocp_stats, 192);
 
 #define NUMBER(name, value) \
@@ -232,6 +239,7 @@ NUMBER(IOCP_RESULT_REFUSED, 2);
 NUMBER(IOCP_FEATURE_RING, 1);
 NUMBER(IOCP_FEATURE_LIMIT, 2);
 NUMBER(IOCP_FEATURE_BLOCKING, 4);
+NUMBER(IOCP_FEATURE_STRICT, 8);
 NUMBER(IOCP_STATE_NEW, 0);
 NUMBER(IOCP_STATE_LIVE, 1);
 NUMBER(IOCP_STATE_SHUT_DOWN, 2);

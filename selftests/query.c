@@ -51,8 +51,9 @@ TEST_F(query, known_flags_are_exactly_these)
 	EXPECT_TRUE(q.features & IOCP_FEATURE_RING);
 	EXPECT_TRUE(q.features & IOCP_FEATURE_LIMIT);
 	EXPECT_TRUE(q.features & IOCP_FEATURE_BLOCKING);
+	EXPECT_TRUE(q.features & IOCP_FEATURE_STRICT);
 	EXPECT_EQ(0, q.features & ~(IOCP_FEATURE_RING | IOCP_FEATURE_LIMIT |
-				    IOCP_FEATURE_BLOCKING));
+				    IOCP_FEATURE_BLOCKING | IOCP_FEATURE_STRICT));
 	EXPECT_EQ(0, q.flags);
 	EXPECT_TRUE(all_bytes(q.resv, sizeof(q.resv), 0));
 }

@@ -111,7 +111,12 @@ BAD(setup, ring_too_large, EINVAL, {
 })
 BAD(setup, ring_all_ones, EINVAL, a.ring_entries = ~0U)
 BAD(setup, concurrency_all_ones, EINVAL, a.concurrency = ~0U)
-BAD(setup, block_delay, EINVAL, a.block_delay_us = 1)
+BAD(setup, block_delay_without_blocking, EINVAL, a.block_delay_us = 1)
+BAD(setup, block_delay_too_long, EINVAL, {
+	a.features |= IOCP_FEATURE_BLOCKING;
+	a.block_delay_us = IOCP_MAX_BLOCK_DELAY_US + 1;
+})
+BAD(setup, strict_without_blocking, EINVAL, a.features |= IOCP_FEATURE_STRICT)
 BAD(setup, resv0, EINVAL, a.resv0 = 1)
 BAD(setup, resv_first, EINVAL, a.resv[0] = 1)
 BAD(setup, resv_last, EINVAL, a.resv[7] = 1)

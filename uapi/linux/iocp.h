@@ -154,6 +154,7 @@ struct iocp_result {
 #define IOCP_FEATURE_RING	(1ULL << 0)	/* the shared ring (ring_entries > 0) */
 #define IOCP_FEATURE_LIMIT	(1ULL << 1)	/* hand-overs obey the concurrency value */
 #define IOCP_FEATURE_BLOCKING	(1ULL << 2)	/* who blocks does not run; if asked for */
+#define IOCP_FEATURE_STRICT	(1ULL << 3)	/* see SETUP; if asked for */
 #define IOCP_STATE_NEW		0U		/* opened, not set up */
 #define IOCP_STATE_LIVE		1U
 #define IOCP_STATE_SHUT_DOWN	2U
@@ -185,6 +186,14 @@ struct iocp_query {
  * others find it when they are submitted.  max_posted bounds the packets that
  * wait outside the ring and have no request behind them: posted ones, and of
  * NOPs without an association.
+ *
+ * With the feature BLOCKING a worker counts as active only while it is runnable:
+ * when it blocks, anywhere, another is released (CP-31, CP-34).  block_delay_us,
+ * at most a second, lets it count for that long after it blocked; 0 is what
+ * Windows does.  STRICT, for BLOCKING ports: a worker that came back when as many
+ * ran as may gives way at its next wait: threads that wait are served before it
+ * (TR-11).
+ *
  * Output: what was granted, and where to map the ring:
  *  ro  read-only (PROT_READ): tail, must_enter, more and the packets
  *  rw  the consumers' head, alone on its page
@@ -201,8 +210,9 @@ struct iocp_query {
  *	if (cas_release(head, h, h + n)) they are yours, else try again
  */
 #define IOCP_MAX_RESERVE		1024
+#define IOCP_MAX_BLOCK_DELAY_US		1000000
 #define IOCP_RING_MUST_ENTER_FRONT	(1U << 0)	/* given back or HIGH packets wait */
-#define IOCP_RING_MUST_ENTER_LIMIT	(1U << 1)	/* more threads run than may */
+#define IOCP_RING_MUST_ENTER_LIMIT	(1U << 1)	/* more run than may; one must give way */
 #define IOCP_RING_MUST_ENTER_SHUT	(1U << 2)	/* shut down */
 struct iocp_setup {
 	__u32 size;
@@ -213,7 +223,7 @@ struct iocp_setup {
 	__u32 packet_size;
 	__u32 max_inflight;
 	__u32 max_posted;
-	__u32 block_delay_us;		/* reserved, 0 */
+	__u32 block_delay_us;		/* how long a block must last to release another */
 	__aligned_u64 ro_off, ro_len;	/* out: mmap offset and length */
 	__aligned_u64 rw_off, rw_len;
 	__u32 ro_tail;			/* out: byte offsets inside ro: u64 */
@@ -403,7 +413,14 @@ struct iocp_stats {
 	__aligned_u64 ring_broken;	/* times the ring's head was found impossible */
 	__aligned_u64 blocks;		/* times a running thread blocked */
 	__aligned_u64 block_releases;	/* packets handed over because of that */
-	__aligned_u64 resv[9];
+	__aligned_u64 short_blocks;	/* such a block was over within 50 us of it */
+	__aligned_u64 wanted;		/* packets waited, one more might run, none was there */
+	__aligned_u64 ring_taken;	/* packets that programs took from the ring */
+	__aligned_u64 over_limit_ns;	/* time with more active than concurrency */
+	__aligned_u64 over_limits;	/* times that it came to that */
+	__u32 max_active;		/* largest value of active */
+	__u32 workers;			/* associated threads (CP-30) */
+	__aligned_u64 resv[3];
 };
 
 /*
