@@ -3,13 +3,14 @@
 #
 #	KERNEL=6.1|6.12	which kernel the guest runs
 #	KDIR=…		headers of a kernel to build the module for (make modules)
+#	IOCP_DEBUG=y	the module checks a port's counts and invariants at each step
 #	V=1		show commands and all output of tests
 
 KERNEL ?= 6.12
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 vm := selftests/vm
-export V
+export V IOCP_DEBUG
 
 default: module lib
 

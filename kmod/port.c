@@ -580,8 +580,12 @@ bool iocp_port_blocked(struct iocp_port *port)
 	active = iocp_active_dec(port);
 	atomic64_inc(&port->st_blocks);
 	trace_iocp_worker_blocked(port, active);
-	if (active < (int)port->concurrency && !READ_ONCE(port->shut) &&
-	    iocp_port_maybe_queued(port)) {
+	if (unlikely(active == (int)port->concurrency)) {
+		/* No longer over the limit: the word of the ring must tell. */
+		if (port->ring)
+			irq_work_queue(&port->blocked_work);
+	} else if (active < (int)port->concurrency && !READ_ONCE(port->shut) &&
+		   iocp_port_maybe_queued(port)) {
 		release = READ_ONCE(port->nr_waiting);
 		if (release)
 			irq_work_queue(&port->blocked_work);
