@@ -58,6 +58,14 @@
 #include "compat.h"
 
 #define IOCP_NAME		"iocp"
+
+/* make IOCP_DEBUG=y */
+#ifdef IOCP_DEBUG
+#define IOCP_CHECKS		1
+#else
+#define IOCP_CHECKS		0
+#endif
+
 /* Flags of operations that are known; the others are refused. */
 #define IOCP_OP_F_KNOWN		(IOCP_OP_F_INLINE_OK | IOCP_OP_F_NOSIGNAL | \
 				 IOCP_OP_F_FORCE_PUNT | IOCP_OP_F_KEY_IN_AUX2 | \
@@ -100,7 +108,7 @@ enum iocp_list {
 /* A thread inside ENTER's wait, on its stack. */
 enum iocp_waiter_state {
 	IOCP_WAITING,
-	IOCP_HANDED,			/* @p is filled in */
+	IOCP_HANDED,			/* *@p is filled in */
 	IOCP_RETRY,			/* look at the queue again, in your own context */
 	IOCP_SHUT,			/* the port was shut down */
 };
@@ -109,7 +117,7 @@ enum iocp_waiter_state {
  * struct iocp_waiter - a parked thread
  * @node: in port->waiters or port->guests, newest first; port->lock
  * @task: whom to wake
- * @p: the packet, valid once @state is IOCP_HANDED
+ * @p: where its packet goes, valid once @state is IOCP_HANDED
  * @seq: order of arrival among both lists
  * @state: written under port->lock, read by the waiter with acquire
  * @guest: does not count as active and is not bound by the limit (NO_ASSOC)
@@ -118,11 +126,46 @@ enum iocp_waiter_state {
 struct iocp_waiter {
 	struct list_head node;
 	struct task_struct *task;
-	struct iocp_packet p;
+	struct iocp_packet *p;
 	u64 seq;
 	int state;
 	bool guest;
 	bool last;
+};
+
+/* The shared pages of a ring: see ring.c. */
+struct iocp_ring_ro {
+	u64 tail;
+	u32 must_enter;
+	u32 more;
+};
+
+struct iocp_ring_rw {
+	u64 head;
+};
+
+/*
+ * struct iocp_ring - the kernel's view
+ * @pages: nr_ro_pages, then the head's page
+ * @tail: ours is the truth
+ * @seen: the last head that we read
+ * @popped: packets that we took ourselves
+ *
+ * Under port->lock but for the programs' stores.
+ */
+struct iocp_ring {
+	struct file *file;
+	struct page **pages;
+	unsigned int nr_ro_pages;
+	u32 entries;
+	struct iocp_ring_ro *ro;
+	struct iocp_packet *packets;
+	struct iocp_ring_rw *rw;
+	u64 tail;
+	u64 seen;
+	u64 popped;
+	u64 broken;
+	bool is_broken;
 };
 
 /*
@@ -148,13 +191,15 @@ struct iocp_port {
 	u32 nr_waiting;
 	u64 waiter_seq;
 	/*
-	 * CP-31: workers that run.  Goes up under the lock only; a worker that
-	 * blocks takes itself off without it (iocp_port_blocked()).
+	 * CP-31: workers that run.  A worker that blocks takes itself off without
+	 * the lock (iocp_port_blocked()), and comes back without it if that does
+	 * not exceed the limit; everything else is under it.
 	 */
 	atomic_t active;
 	atomic_t nr_workers;		/* associated threads */
 	u32 nr_owing;			/* STRICT: those that shall let others go first */
 	struct list_head deferred;	/* passed on in hard irq, to be freed elsewhere */
+	bool words_stale;		/* the ring's words may have changed */
 	bool shut;			/* SHUTDOWN or last close: nothing is queued any more */
 	u64 st_completed, st_posts, st_handed, st_taken, st_given_back, st_dropped;
 	u64 st_block_releases, st_short_blocks, st_over_limits;
@@ -198,10 +243,9 @@ struct iocp_port {
 
 	struct rcu_work free_work;
 
-#ifdef IOCP_DEBUG
+	/* of use to iocp_port_check() only */
 	atomic_t dbg_blocking;		/* workers between count and irq_work */
 	u32 dbg_retrying;		/* waiters woken with IOCP_RETRY; lock */
-#endif
 };
 
 /*
@@ -416,52 +460,68 @@ static inline bool iocp_port_has_slot(struct iocp_port *port)
 }
 
 /*
- * One more worker runs.  Under port->lock.
+ * port->active was counted up to @active.  Under port->lock.
  *
  * Time over the limit: the way up subtracts the time and the way down adds it.
  * They alternate, so below the limit the sum is what was spent above it.
  */
-static inline int iocp_active_inc(struct iocp_port *port)
+static inline void iocp_active_rose(struct iocp_port *port, int active)
 {
-	int active = atomic_inc_return(&port->active);
-
 	if (active > (int)port->st_max_active)
-		port->st_max_active = active;
+		WRITE_ONCE(port->st_max_active, active);
 	if (unlikely(active == (int)port->concurrency + 1)) {
+		port->words_stale = true;
 		port->st_over_limits++;
 		atomic64_sub(ktime_get_mono_fast_ns(), &port->st_over_ns);
 	}
-	return active;
 }
 
-/* One less; also without the lock, and in the scheduler. */
+/* One more worker runs.  Under port->lock. */
+static inline void iocp_active_inc(struct iocp_port *port)
+{
+	iocp_active_rose(port, atomic_inc_return(&port->active));
+}
+
+/*
+ * One less.  Also without the lock: then the caller sees to it that the ring's
+ * words are brought up to date, see iocp_port_blocked().
+ */
 static inline int iocp_active_dec(struct iocp_port *port)
 {
 	int active = atomic_dec_return(&port->active);
 
-	if (unlikely(active == (int)port->concurrency))
+	if (unlikely(active == (int)port->concurrency)) {
+		WRITE_ONCE(port->words_stale, true);
 		atomic64_add(ktime_get_mono_fast_ns(), &port->st_over_ns);
+	}
 	return active;
+}
+
+/* Without the lock: a hint whether packets wait there. */
+static inline bool iocp_ring_maybe(struct iocp_ring *ring)
+{
+	return READ_ONCE(ring->tail) != READ_ONCE(ring->rw->head) && !READ_ONCE(ring->is_broken);
+}
+
+/* Packets wait.  Under port->lock "no" is exact; without it a hint. */
+static inline bool iocp_port_maybe_queued(struct iocp_port *port)
+{
+	return READ_ONCE(port->nr_listed) || (port->ring && iocp_ring_maybe(port->ring));
 }
 
 /*
  * port->lock is always let go by iocp_port_unlock(): a debug build (IOCP_DEBUG)
  * checks there that CP-40 and the counts hold.
  */
-#ifdef IOCP_DEBUG
 void iocp_port_check(struct iocp_port *port);
-#else
-static inline void iocp_port_check(struct iocp_port *port)
-{
-}
-#endif
 
 #define iocp_port_lock(port, flags)	raw_spin_lock_irqsave(&(port)->lock, flags)
 
 static inline void iocp_port_unlock(struct iocp_port *port, unsigned long flags)
 	__releases(&port->lock)
 {
-	iocp_port_check(port);
+	if (IOCP_CHECKS)
+		iocp_port_check(port);
 	raw_spin_unlock_irqrestore(&port->lock, flags);
 }
 
@@ -472,9 +532,12 @@ static inline bool iocp_port_is_live(struct iocp_port *port)
 	return smp_load_acquire(&port->live);
 }
 
-/* main.c */
+/* user.c */
 int iocp_copy_args(void *dst, size_t ksize, void __user *uarg);
 int iocp_copy_back(void __user *uarg, const void *src, size_t ksize);
+int iocp_copy_op(struct iocp_op *op, void __user *uop, size_t stride);
+unsigned int iocp_copy_packets(struct iocp_packet __user *to, const struct iocp_packet *from,
+			       unsigned int nr);
 
 /* port.c */
 struct iocp_port *iocp_port_create(void);
@@ -488,24 +551,36 @@ int iocp_port_post(struct iocp_port *port, const struct iocp_packet *p);
 void iocp_port_release(struct iocp_port *port, struct list_head *done);
 bool iocp_port_take(struct iocp_port *port, struct iocp_packet *p, struct list_head *done);
 void iocp_port_give_back(struct iocp_port *port, const struct iocp_packet *p, unsigned int nr);
-void iocp_port_update_words(struct iocp_port *port);
+void iocp_port_set_words(struct iocp_port *port);
 bool iocp_port_blocked(struct iocp_port *port);
 bool iocp_port_blocked_long(struct iocp_port *port);
-bool iocp_port_maybe_queued(struct iocp_port *port);
 u64 iocp_port_depth(struct iocp_port *port);
 int iocp_port_shutdown(struct iocp_port *port, u64 *dropped);
-void iocp_port_flush_done(struct iocp_port *port, struct list_head *done);
+void iocp_port_free_done(struct iocp_port *port, struct list_head *done);
 void iocp_port_wake_poll(struct iocp_port *port);
 bool iocp_user_charge_assoc(struct iocp_port *port);
 void iocp_user_uncharge_assoc(struct iocp_port *port);
 bool iocp_user_charge_op(struct iocp_port *port);
 void iocp_user_uncharge_op(struct iocp_port *port);
 
+/* Under port->lock, before it is let go. */
+static inline void iocp_port_update_words(struct iocp_port *port)
+{
+	if (unlikely(port->words_stale))
+		iocp_port_set_words(port);
+}
+
+/* Frees what was passed on; process context, no locks. */
+static inline void iocp_port_flush_done(struct iocp_port *port, struct list_head *done)
+{
+	if (!list_empty(done) || unlikely(!list_empty(&port->deferred)))
+		iocp_port_free_done(port, done);
+}
+
 /* ring.c */
 struct iocp_ring *iocp_ring_create(u32 entries);
 void iocp_ring_put(struct iocp_ring *ring);
 void iocp_ring_describe(struct iocp_ring *ring, struct iocp_setup *setup);
-bool iocp_ring_maybe(struct iocp_ring *ring);
 bool iocp_ring_has_room(struct iocp_ring *ring);
 void iocp_ring_push(struct iocp_ring *ring, const struct iocp_packet *p);
 int iocp_ring_pop(struct iocp_ring *ring, struct iocp_packet *p);

@@ -65,31 +65,6 @@ static u64 iocp_features(void)
 	return features;
 }
 
-/*
- * iocp_copy_args - copy in an argument structure that starts with its size
- * @dst: kernel copy
- * @ksize: size of what we know; also the smallest size ever published
- * @uarg: the program's
- */
-int iocp_copy_args(void *dst, size_t ksize, void __user *uarg)
-{
-	u32 usize;
-
-	if (get_user(usize, (u32 __user *)uarg))
-		return -EFAULT;
-	if (usize < ksize)
-		return -EINVAL;
-	if (usize > PAGE_SIZE)
-		return -E2BIG;
-	return copy_struct_from_user(dst, ksize, uarg, usize);
-}
-
-/* The program's structure may be longer than ours: its tail stays as it is. */
-int iocp_copy_back(void __user *uarg, const void *src, size_t ksize)
-{
-	return copy_to_user(uarg, src, ksize) ? -EFAULT : 0;
-}
-
 static long iocp_query(struct iocp_port *port, void __user *uarg)
 {
 	struct iocp_query q;
@@ -316,6 +291,9 @@ static long iocp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	struct iocp_port *port = file->private_data;
 	void __user *uarg = (void __user *)arg;
 
+	/* The hot one first: without jump tables a switch is a chain of compares. */
+	if (likely(cmd == IOCP_IOC_ENTER))
+		return iocp_port_is_live(port) ? iocp_enter(port, uarg) : -EBADFD;
 	if (cmd == IOCP_IOC_QUERY)
 		return iocp_query(port, uarg);
 	if (cmd == IOCP_IOC_SETUP)
@@ -326,8 +304,6 @@ static long iocp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EBADFD;
 
 	switch (cmd) {
-	case IOCP_IOC_ENTER:
-		return iocp_enter(port, uarg);
 	case IOCP_IOC_ASSOCIATE:
 		return iocp_ioctl_associate(port, uarg);
 	case IOCP_IOC_DISASSOCIATE:

@@ -281,7 +281,7 @@ static void iocp_pkt_free(struct iocp_port *port, struct iocp_pkt *pkt)
 }
 
 /* Not in hard irq on PREEMPT_RT, so the irq_work leaves it to others. */
-void iocp_port_flush_done(struct iocp_port *port, struct list_head *done)
+void iocp_port_free_done(struct iocp_port *port, struct list_head *done)
 {
 	struct iocp_pkt *pkt, *next;
 	unsigned long flags;
@@ -293,12 +293,6 @@ void iocp_port_flush_done(struct iocp_port *port, struct list_head *done)
 	}
 	list_for_each_entry_safe(pkt, next, done, node)
 		iocp_pkt_free(port, pkt);
-}
-
-/* Packets wait; a hint for who does not hold port->lock. */
-bool iocp_port_maybe_queued(struct iocp_port *port)
-{
-	return READ_ONCE(port->nr_listed) || (port->ring && iocp_ring_maybe(port->ring));
 }
 
 static u64 iocp_depth_locked(struct iocp_port *port)
@@ -321,10 +315,13 @@ u64 iocp_port_depth(struct iocp_port *port)
  * Under port->lock, whenever it may have changed: what programs must know
  * before they take packets from the ring without us.
  */
-void iocp_port_update_words(struct iocp_port *port)
+void iocp_port_set_words(struct iocp_port *port)
 {
 	u32 must = 0;
 
+	/* before the count is read: a worker that blocks now sets it again */
+	WRITE_ONCE(port->words_stale, false);
+	smp_mb();	/* pairs with the atomic_dec_return() in iocp_active_dec() */
 	if (!port->ring)
 		return;
 	if (!list_empty(&port->lists[IOCP_LIST_FRONT]) || !list_empty(&port->lists[IOCP_LIST_HIGH]))
@@ -342,11 +339,10 @@ static bool iocp_waits_before(struct iocp_port *port, enum iocp_list list)
 {
 	enum iocp_list i;
 
-	if (!port->nr_listed && list < IOCP_LIST_NORMAL)
-		return false;
-	for (i = IOCP_LIST_FRONT; i <= list; i++)
-		if (!list_empty(&port->lists[i]))
-			return true;
+	if (unlikely(port->nr_listed))
+		for (i = IOCP_LIST_FRONT; i <= list; i++)
+			if (!list_empty(&port->lists[i]))
+				return true;
 	return list >= IOCP_LIST_NORMAL && port->ring && iocp_ring_used(port->ring);
 }
 
@@ -383,14 +379,14 @@ static void iocp_wake_waiter(struct iocp_port *port, struct iocp_waiter *w, int 
 	wake_up_process(task);
 }
 
-/* Hands w->p, which the caller has filled in (CP-22).  Under port->lock. */
+/* Hands *w->p, which the caller has filled in (CP-22).  Under port->lock. */
 static void iocp_hand_over(struct iocp_port *port, struct iocp_waiter *w)
 {
 	if (!w->guest)
 		iocp_active_inc(port);
 	w->last = port->nr_waiting == 1;
 	port->st_handed++;
-	trace_iocp_packet_handed(port, &w->p, w->task);
+	trace_iocp_packet_handed(port, w->p, w->task);
 	iocp_wake_waiter(port, w, IOCP_HANDED);
 }
 
@@ -399,6 +395,7 @@ static void iocp_unlist(struct iocp_port *port, struct iocp_pkt *pkt, struct lis
 {
 	list_move_tail(&pkt->node, done);
 	port->nr_listed--;
+	port->words_stale = true;
 }
 
 /* NORMAL packets move up into the ring, oldest first.  Under port->lock. */
@@ -470,20 +467,28 @@ bool iocp_port_take(struct iocp_port *port, struct iocp_packet *p, struct list_h
 	return ret == 1;
 }
 
+/*
+ * Under port->lock, after a packet was queued or a waiter parked: look again at
+ * who runs.  Pairs with the atomic_dec_return() in iocp_port_blocked(): either it
+ * sees the packet and the waiter, or we see that it does not run.
+ */
+static bool iocp_somebody_blocked(struct iocp_port *port)
+{
+	if (!port->detect || !port->nr_waiting)
+		return false;
+	smp_mb();	/* see above */
+	return iocp_port_has_slot(port);
+}
+
 /* Under port->lock: waiters have what waits, newest and oldest first, up to the limit. */
 static void iocp_serve(struct iocp_port *port, struct list_head *done)
 {
 	struct iocp_waiter *w;
 
-	/*
-	 * A packet was queued or a waiter parked; only now look at who runs.
-	 * Pairs with the atomic_dec_return() in iocp_port_blocked(): either it
-	 * sees the packet and the waiter, or we see that nobody runs.
-	 */
 	if (port->detect)
-		smp_mb();	/* see above */
+		smp_mb();	/* as in iocp_somebody_blocked() */
 	while ((w = iocp_eligible(port))) {
-		int ret = iocp_take_locked(port, &w->p, done);
+		int ret = iocp_take_locked(port, w->p, done);
 
 		if (ret == 0)
 			break;
@@ -494,9 +499,8 @@ static void iocp_serve(struct iocp_port *port, struct list_head *done)
 			continue;
 		}
 		/* Somebody spins on the head.  Let the newest waiter fight it. */
-#ifdef IOCP_DEBUG
-		port->dbg_retrying++;
-#endif
+		if (IOCP_CHECKS)
+			port->dbg_retrying++;
 		iocp_wake_waiter(port, w, IOCP_RETRY);
 		break;
 	}
@@ -574,9 +578,8 @@ bool iocp_port_blocked(struct iocp_port *port)
 	bool release = false;
 	int active;
 
-#ifdef IOCP_DEBUG
-	atomic_inc(&port->dbg_blocking);
-#endif
+	if (IOCP_CHECKS)
+		atomic_inc(&port->dbg_blocking);
 	active = iocp_active_dec(port);
 	atomic64_inc(&port->st_blocks);
 	trace_iocp_worker_blocked(port, active);
@@ -592,10 +595,8 @@ bool iocp_port_blocked(struct iocp_port *port)
 		else
 			iocp_want_thread(port, active);
 	}
-#ifdef IOCP_DEBUG
-	smp_mb__before_atomic();	/* pairs with iocp_port_check() */
-	atomic_dec(&port->dbg_blocking);
-#endif
+	if (IOCP_CHECKS)	/* after all that */
+		atomic_dec_return(&port->dbg_blocking);
 	return release;
 }
 
@@ -635,7 +636,7 @@ static bool iocp_queue_by_value(struct iocp_port *port, const struct iocp_packet
 	if (!before) {
 		w = iocp_eligible(port);
 		if (w) {
-			w->p = *p;
+			*w->p = *p;
 			iocp_hand_over(port, w);
 			return true;
 		}
@@ -652,8 +653,8 @@ static bool iocp_queue_by_value(struct iocp_port *port, const struct iocp_packet
 		return false;
 	iocp_ring_push(port->ring, p);
 	trace_iocp_packet_queued(port, p, IOCP_NR_LISTS);
-	/* a waiter for what stands before it, or a worker that blocks just now */
-	if (before || port->detect)
+	/* a waiter for what stands before it, or in place of a worker that just blocked */
+	if (before || iocp_somebody_blocked(port))
 		iocp_port_release(port, done);
 	else
 		iocp_want_if_none_waits(port);
@@ -667,6 +668,7 @@ static void iocp_queue_listed(struct iocp_port *port, struct iocp_pkt *pkt, stru
 
 	list_add_tail(&pkt->node, &port->lists[list]);
 	port->nr_listed++;
+	port->words_stale = true;
 	trace_iocp_packet_queued(port, &pkt->p, list);
 	iocp_port_release(port, done);
 }
@@ -804,6 +806,7 @@ void iocp_port_give_back(struct iocp_port *port, const struct iocp_packet *p, un
 		list_for_each_entry_safe_reverse(pkt, next, &back, node)
 			list_move(&pkt->node, &port->lists[IOCP_LIST_FRONT]);
 		port->nr_listed += nr;
+		port->words_stale = true;
 		iocp_port_release(port, &done);
 	}
 	iocp_port_unlock(port, flags);
@@ -832,7 +835,7 @@ int iocp_port_shutdown(struct iocp_port *port, u64 *dropped)
 		return -ESHUTDOWN;
 	}
 	WRITE_ONCE(port->shut, true);
-	iocp_port_update_words(port);
+	iocp_port_set_words(port);
 	list_for_each_entry_safe(w, next, &port->waiters, node)
 		iocp_wake_waiter(port, w, IOCP_SHUT);
 	list_for_each_entry_safe(w, next, &port->guests, node)
@@ -868,7 +871,7 @@ int iocp_port_shutdown(struct iocp_port *port, u64 *dropped)
 
 #ifdef IOCP_DEBUG
 
-static unsigned int iocp_debug_length(struct list_head *list)
+static unsigned int iocp_list_length(struct list_head *list)
 {
 	struct list_head *node;
 	unsigned int nr = 0;
@@ -892,10 +895,10 @@ void iocp_port_check(struct iocp_port *port)
 	lockdep_assert_held(&port->lock);
 	if (port->nr_listed < 100 && port->nr_waiting < 100) {
 		for (i = 0; i < IOCP_NR_LISTS; i++)
-			listed += iocp_debug_length(&port->lists[i]);
+			listed += iocp_list_length(&port->lists[i]);
 		WARN_ONCE(listed != port->nr_listed, "iocp: %u packets listed, %u counted\n",
 			  listed, port->nr_listed);
-		i = iocp_debug_length(&port->waiters) + iocp_debug_length(&port->guests);
+		i = iocp_list_length(&port->waiters) + iocp_list_length(&port->guests);
 		WARN_ONCE(i != port->nr_waiting, "iocp: %u waiters, %u counted\n", i,
 			  port->nr_waiting);
 	}

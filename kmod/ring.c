@@ -36,34 +36,8 @@
 #define IOCP_RING_RW_OFF	0x10000000ULL
 #define IOCP_RING_POP_TRIES	4
 
-struct iocp_ring_ro {
-	u64 tail;
-	u32 must_enter;
-	u32 more;
-};
-
-struct iocp_ring_rw {
-	u64 head;
-};
-
 /* Packets start on a cache line of their own. */
 #define IOCP_RING_PACKETS	64
-
-struct iocp_ring {
-	struct file *file;
-	struct page **pages;		/* nr_ro_pages, then the head's page */
-	unsigned int nr_ro_pages;
-	u32 entries;
-	/* the kernel's view; under port->lock but for the programs' stores */
-	struct iocp_ring_ro *ro;
-	struct iocp_packet *packets;
-	struct iocp_ring_rw *rw;
-	u64 tail;
-	u64 seen;			/* the last head that we read */
-	u64 popped;			/* packets that we took ourselves */
-	u64 broken;
-	bool is_broken;
-};
 
 static void iocp_ring_free(struct iocp_ring *ring)
 {
@@ -200,12 +174,6 @@ u32 iocp_ring_used(struct iocp_ring *ring)
 		return 0;
 	/* pairs with the consumers' release, see above */
 	return iocp_ring_distance(ring, smp_load_acquire(&ring->rw->head));
-}
-
-/* Without the lock: a hint whether packets wait. */
-bool iocp_ring_maybe(struct iocp_ring *ring)
-{
-	return READ_ONCE(ring->tail) != READ_ONCE(ring->rw->head) && !READ_ONCE(ring->is_broken);
 }
 
 /* Under port->lock.  How many packets programs took. */

@@ -92,11 +92,14 @@ static int iocp_sleep(struct iocp_waiter *w, u64 deadline)
 static int iocp_wait_first(struct iocp_port *port, struct iocp_worker *worker, u64 deadline,
 			   struct iocp_packet *p, bool *last)
 {
-	struct iocp_waiter w = { .task = current, .guest = !worker };
+	struct iocp_waiter w __uninitialized;
 	unsigned long flags;
 	LIST_HEAD(done);
 	int ret = 0;
 
+	w.task = current;
+	w.p = p;
+	w.guest = !worker;
 	iocp_port_lock(port, flags);
 	/* STRICT: it owes a turn to those that wait (TR-11) */
 	if (worker && iocp_worker_stop(worker) && port->nr_waiting && !port->shut)
@@ -106,7 +109,8 @@ again:
 		ret = -ESHUTDOWN;
 		goto leave;
 	}
-	if ((w.guest || iocp_port_has_slot(port)) && iocp_port_take(port, p, &done)) {
+	if (iocp_port_maybe_queued(port) && (w.guest || iocp_port_has_slot(port)) &&
+	    iocp_port_take(port, p, &done)) {
 		*last = !port->nr_waiting;
 		goto leave;
 	}
@@ -116,13 +120,18 @@ again:
 	}
 	iocp_park(port, &w);
 	/* Our slot may be what another waiter needs; and see iocp_port_take(). */
-	iocp_port_release(port, &done);
+	if (iocp_port_maybe_queued(port))
+		iocp_port_release(port, &done);
+	else
+		iocp_port_update_words(port);
 	iocp_port_unlock(port, flags);
-	iocp_port_flush_done(port, &done);
-	INIT_LIST_HEAD(&done);
+	if (!list_empty(&done)) {
+		iocp_port_free_done(port, &done);
+		INIT_LIST_HEAD(&done);
+	}
 
 	ret = iocp_sleep(&w, deadline);
-	if (ret) {
+	if (unlikely(ret)) {
 		iocp_port_lock(port, flags);
 		if (w.state == IOCP_WAITING) {
 			list_del(&w.node);
@@ -133,21 +142,18 @@ again:
 		iocp_port_unlock(port, flags);
 		ret = 0;
 	}
-	switch (w.state) {
-	case IOCP_HANDED:
+	if (likely(w.state == IOCP_HANDED)) {
 		if (worker)	/* port->active was counted when it was handed */
 			iocp_worker_start(worker);
-		*p = w.p;
 		*last = w.last;
 		iocp_port_flush_done(port, &done);
 		return 0;
-	default:	/* IOCP_SHUT, IOCP_RETRY */
-		iocp_port_lock(port, flags);
-#ifdef IOCP_DEBUG
-		port->dbg_retrying -= w.state == IOCP_RETRY;
-#endif
-		goto again;
 	}
+	/* IOCP_SHUT, IOCP_RETRY */
+	iocp_port_lock(port, flags);
+	if (IOCP_CHECKS)
+		port->dbg_retrying -= w.state == IOCP_RETRY;
+	goto again;
 
 leave:
 	iocp_wait_leave(port, worker);
@@ -204,8 +210,7 @@ static int iocp_wait(struct iocp_port *port, struct iocp_enter *e)
 					   e->nr_packets - e->nr_taken) - nr);
 		if (!nr)
 			break;
-		copied = nr - DIV_ROUND_UP(copy_to_user(up + e->nr_taken, batch,
-							nr * sizeof(*batch)), sizeof(*batch));
+		copied = iocp_copy_packets(up + e->nr_taken, batch, nr);
 		e->nr_taken += copied;
 		if (copied < nr) {
 			iocp_port_give_back(port, batch + copied, nr - copied);
@@ -227,12 +232,15 @@ static int iocp_enter_submit(struct iocp_port *port, struct iocp_enter *e, bool 
 {
 	struct iocp_result __user *ures = u64_to_user_ptr(e->results);
 	void __user *uop = u64_to_user_ptr(e->ops);
-	struct iocp_submit sub = { .port = port, .may_answer = e->results };
-	struct blk_plug plug;
-	struct iocp_result r;
-	struct iocp_op op;
+	struct iocp_submit sub __uninitialized;
+	struct blk_plug plug __uninitialized;
+	struct iocp_result r __uninitialized;
+	struct iocp_op op __uninitialized;
 	int ret = 0;
 
+	sub.port = port;
+	sub.assoc = NULL;
+	sub.may_answer = e->results;
 	e->first_id = atomic64_fetch_add(e->nr_ops, &port->next_id);
 	/* Without it a device that completes by softirq costs 2.5 times as much. */
 	if (e->nr_ops > 2)
@@ -240,7 +248,7 @@ static int iocp_enter_submit(struct iocp_port *port, struct iocp_enter *e, bool 
 	while (e->nr_consumed < e->nr_ops) {
 		u32 i = e->nr_consumed;
 
-		ret = copy_struct_from_user(&op, sizeof(op), uop, e->op_size);
+		ret = iocp_copy_op(&op, uop, e->op_size);
 		if (ret)
 			break;
 		iocp_submit_one(&sub, &op, e->first_id + i, &r);
@@ -283,7 +291,7 @@ static int iocp_enter_submit(struct iocp_port *port, struct iocp_enter *e, bool 
  */
 long iocp_enter(struct iocp_port *port, void __user *uarg)
 {
-	struct iocp_enter e;
+	struct iocp_enter e __uninitialized;
 	bool refused = false;
 	int ret;
 

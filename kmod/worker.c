@@ -46,8 +46,8 @@
  * @port: NULL: detached
  * @active: it left the wait, and has not entered it again
  * @owes: it came back over the limit; in STRICT ports
- * @blocked: it sleeps; of an active one
- * @uncounted: and for that it is not in port->active
+ * @uncounted: it sleeps, and for that it is not in port->active
+ * @blocked: it sleeps, and the timer may make it uncounted
  * @released_at: when its block let another run, or 0; own thread, or the timer
  * @releases: what port->st_block_releases was before
  * @dead_work, @work: the end of the thread
@@ -58,8 +58,8 @@ struct iocp_worker {
 	struct iocp_port *port;
 	bool active;
 	bool owes;
-	bool blocked;
 	bool uncounted;
+	bool blocked;
 	u64 released_at;
 	u64 releases;
 	struct irq_work dead_work;
@@ -75,6 +75,7 @@ static bool iocp_worker_settle(struct iocp_worker *worker)
 		return false;
 	worker->owes = false;
 	worker->port->nr_owing--;
+	worker->port->words_stale = true;
 	return true;
 }
 
@@ -152,34 +153,62 @@ static enum hrtimer_restart iocp_worker_timer(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* It blocked and runs again, whatever the limit says (CP-36). */
-static noinline void iocp_worker_woke(struct iocp_worker *worker)
+/*
+ * The thread runs again, and port->active was counted up to @active for it.
+ * Under port->lock: what need not be done if the limit is not exceeded and nobody
+ * was released meanwhile.
+ */
+static void iocp_worker_counted(struct iocp_worker *worker, int active)
+{
+	struct iocp_port *port = worker->port;
+
+	iocp_active_rose(port, active);
+	if (port->strict && !worker->owes && active > (int)port->concurrency) {
+		worker->owes = true;
+		port->nr_owing++;
+		port->words_stale = true;
+	}
+	if (worker->released_at) {
+		if (worker->releases != port->st_block_releases &&
+		    ktime_get_mono_fast_ns() - worker->released_at < IOCP_SHORT_BLOCK_NS)
+			port->st_short_blocks++;
+		worker->released_at = 0;
+	}
+	if (!port->shut)
+		iocp_port_update_words(port);
+}
+
+/*
+ * It was uncounted and runs again, whatever the limit says (CP-36).  Counted when
+ * it runs, not when it becomes runnable: see docs/deviations.md.
+ */
+static void iocp_worker_woke(struct iocp_worker *worker)
+{
+	struct iocp_port *port = worker->port;
+	int active = atomic_inc_return(&port->active);
+	unsigned long flags;
+
+	worker->uncounted = false;
+	trace_iocp_worker_woke(port, active);
+	if (likely(active <= (int)port->concurrency && !worker->released_at &&
+		   active <= (int)READ_ONCE(port->st_max_active)))
+		return;
+	iocp_port_lock(port, flags);
+	iocp_worker_counted(worker, active);
+	iocp_port_unlock(port, flags);
+}
+
+/* In a port with a delay: the timer may be looking. */
+static noinline void iocp_worker_woke_delayed(struct iocp_worker *worker)
 {
 	struct iocp_port *port = worker->port;
 	unsigned long flags;
-	int active;
 
 	iocp_port_lock(port, flags);
 	WRITE_ONCE(worker->blocked, false);
 	if (worker->uncounted) {
 		worker->uncounted = false;
-		/*
-		 * Counted when it runs, not when it becomes runnable: see
-		 * docs/deviations.md.
-		 */
-		active = iocp_active_inc(port);
-		if (port->strict && !worker->owes && active > (int)port->concurrency) {
-			worker->owes = true;
-			port->nr_owing++;
-		}
-		if (worker->released_at) {
-			if (worker->releases != port->st_block_releases &&
-			    ktime_get_mono_fast_ns() - worker->released_at < IOCP_SHORT_BLOCK_NS)
-				port->st_short_blocks++;
-			worker->released_at = 0;
-		}
-		if (!port->shut)
-			iocp_port_update_words(port);
+		iocp_worker_counted(worker, atomic_inc_return(&port->active));
 	}
 	trace_iocp_worker_woke(port, atomic_read(&port->active));
 	iocp_port_unlock(port, flags);
@@ -190,7 +219,9 @@ static void iocp_sched_in(struct preempt_notifier *notifier, int cpu)
 {
 	struct iocp_worker *worker = container_of(notifier, struct iocp_worker, notifier);
 
-	if (worker->blocked)
+	if (unlikely(worker->blocked))
+		iocp_worker_woke_delayed(worker);
+	else if (worker->uncounted)
 		iocp_worker_woke(worker);
 }
 
@@ -206,8 +237,8 @@ static void iocp_sched_out(struct preempt_notifier *notifier, struct task_struct
 	/* Inside the wait it is not active; preempted it is (CP-31). */
 	if (!worker->active || !port->detect || !iocp_current_blocks())
 		return;
-	WRITE_ONCE(worker->blocked, true);
-	if (port->block_delay_ns) {
+	if (unlikely(port->block_delay_ns)) {
+		WRITE_ONCE(worker->blocked, true);
 		atomic64_inc(&port->st_blocks);
 		trace_iocp_worker_blocked(port, atomic_read(&port->active));
 		irq_work_queue(&worker->delay_work);
