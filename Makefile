@@ -33,6 +33,9 @@ guest:	## run CMD="…" as root in a guest with the module loaded
 	@$(vm)/build-module $(KERNEL) >/dev/null
 	@$(vm)/run --kernel $(KERNEL) -- bash -c "$$CMD"
 
+bench-cost:	## what the port costs in instructions, in a guest that counts them
+	@selftests/bench/cost $(KERNEL)
+
 check-style:	## W=1, sparse and checkpatch --strict over the module; clean or an error
 	@$(vm)/check-style $(KERNEL)
 
@@ -86,5 +89,5 @@ clean:	## remove what was built
 distclean: clean	## remove the cache of kernels, too
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/iocp"
 
-.PHONY: default help run test shell guest check-style check module lib modules load unload \
-	install uninstall clean distclean
+.PHONY: default help run test shell guest bench-cost check-style check module lib modules load \
+	unload install uninstall clean distclean

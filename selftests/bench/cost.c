@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cost MODULE: what the port costs, in executed instructions.
+ *
+ * For a guest whose clock counts instructions (run --icount): there a difference
+ * of the time stamp counter is a number of instructions, user and kernel, and
+ * the same in every run.  One CPU: wake-ups across CPUs and interprocessor
+ * interrupts are not in it, nor what a cache miss or a locked instruction takes.
+ *
+ * Loads MODULE itself: what it costs threads that never use a port is seen by
+ * measuring them before and after.
+ */
+#define _GNU_SOURCE
+#include <linux/futex.h>
+#include <math.h>
+#include <sys/eventfd.h>
+#include <x86intrin.h>
+
+#include "../iocp_test.h"
+
+#define BATCHES		25
+#define BATCH_INSNS	1000000		/* shorter than a tick: most batches have none */
+#define NOISY_PERMILLE	10		/* median above the best batch */
+
+static bool failed;			/* a bar that was not reached, or is not known */
+
+static void check(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	printf("%s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* ------------------------------------------------------------- measuring */
+
+struct cost {
+	double best, median;
+};
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static u64 batch(void (*round)(void *), void *arg, u64 n)
+{
+	u64 start;
+
+	/* Let everybody else come to rest. */
+	usleep(100);
+	start = __rdtsc();
+	while (n--)
+		round(arg);
+	return __rdtsc() - start;
+}
+
+/*
+ * Instructions per call of @round.  A batch in which *@spoilt changed was not
+ * what is to be measured, and is done again.
+ */
+static struct cost measure(void (*round)(void *), void *arg, const u64 *spoilt)
+{
+	unsigned int i = 0, tries;
+	double insns[BATCHES];
+	u64 n = 16;
+
+	/* Warm up, and find out how many make a batch. */
+	while (batch(round, arg, n) < BATCH_INSNS / 2)
+		n *= 2;
+	for (tries = 0; i < BATCHES && tries < 10 * BATCHES; tries++) {
+		u64 before = spoilt ? *spoilt : 0;
+
+		insns[i] = (double)batch(round, arg, n) / n;
+		i += !spoilt || *spoilt == before;
+	}
+	if (i < BATCHES)
+		return (struct cost){ NAN, NAN };
+	qsort(insns, BATCHES, sizeof(insns[0]), compare);
+	return (struct cost){ insns[0], insns[BATCHES / 2] };
+}
+
+/* Prints and returns the median; NAN if there is no number to be trusted. */
+static double show(const char *name, struct cost c, double per)
+{
+	bool noisy = !(c.median <= c.best * (1 + NOISY_PERMILLE / 1000.0));
+
+	printf("%-58s %9.1f %9.1f%s\n", name, c.best / per, c.median / per,
+	       noisy ? "  REFUSED" : "");
+	return noisy ? NAN : c.median / per;
+}
+
+static void row(const char *name, void (*round)(void *), void *arg, double per)
+{
+	show(name, measure(round, arg, NULL), per);
+}
+
+static void loop(void *arg)
+{
+	u64 n = 1000;
+
+	asm volatile("1: dec %0; jnz 1b" : "+r"(n));
+}
+
+static void nothing(void *arg)
+{
+	asm volatile("");
+}
+
+static void calibrate(void)
+{
+	double around = measure(nothing, NULL, NULL).best;
+	double per = (measure(loop, NULL, NULL).best - around) / 2001;
+
+	printf("%.4f ticks per instruction\n\n", per);
+	if (per < 0.99 || per > 1.01) {
+		printf("This clock does not count instructions: use run --icount\n");
+		exit(1);
+	}
+}
+
+/* ------------------------------------------------------- one thread alone */
+
+static void one_getppid(void *arg)
+{
+	syscall(SYS_getppid);
+}
+
+static void one_ioctl(void *arg)
+{
+	struct port *p = arg;
+
+	ioctl(p->fd, _IO(IOCP_IOC, 0x9f));
+}
+
+static void empty_enter(void *arg)
+{
+	struct port *p = arg;
+	struct iocp_enter e = { .flags = IOCP_ENTER_NO_ASSOC };
+
+	enter(p->fd, &e);
+}
+
+/* Posts if @nr_ops is 1, then waits for one packet: its key. */
+static u64 post_and_take(struct port *port, u64 key, u32 nr_ops, u32 flags)
+{
+	struct iocp_op op = op_post(key, 0, 0, 0);
+	struct iocp_packet p;
+	struct iocp_enter e = {
+		.flags = flags, .ops = addr(&op), .nr_ops = nr_ops, .op_size = sizeof(op),
+		.packets = addr(&p), .nr_packets = 1, .packet_size = sizeof(p),
+		.deadline = FOREVER,
+	};
+
+	check(enter(port->fd, &e) == 1, "ENTER");
+	return p.key;
+}
+
+static void own_packet(void *port)
+{
+	post_and_take(port, 1, 1, 0);
+}
+
+static void own_packet_in_two(void *arg)
+{
+	struct port *p = arg;
+
+	check(post(p->fd, 1) == 1, "POST");
+	post_and_take(p, 1, 0, 0);
+}
+
+#define MANY 32
+
+static void post_and_drain(void *arg)
+{
+	struct iocp_packet p[MANY];
+	struct port *port = arg;
+	u32 n = MANY;
+
+	memset(p, 0, sizeof(p));
+	check(post_many(port->fd, p, MANY) == MANY, "POST");
+	while (n) {
+		int ret = ring_take(port, p, 1);
+
+		check(ret == 1, "ring");
+		n -= ret;
+	}
+}
+
+/* ------------------------------------------------------------ two threads */
+
+/* Two threads that wake each other in turns; side 0 measures. */
+struct pair {
+	void (*wake)(struct pair *pair, int side);	/* side wakes the other */
+	void (*wait)(struct pair *pair, int side);
+	void (*turn)(struct pair *pair, int side);	/* both; NULL: one after the other */
+	void (*begin)(struct pair *pair);		/* side 0, before all else */
+	pthread_t other;
+	bool quit;
+	const char *name;
+	double cost;
+	u32 word[2];
+	int fd[2][2];				/* of a side: where it waits, what wakes it */
+	struct port *port;
+	struct puppet *parked;			/* for join_port() */
+	u32 flags;				/* IOCP_ENTER_* */
+	u64 own;				/* packets that came back to their poster */
+};
+
+static void futex_wake(struct pair *p, int side)
+{
+	__atomic_store_n(&p->word[!side], 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &p->word[!side], FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void futex_wait(struct pair *p, int side)
+{
+	while (!__atomic_exchange_n(&p->word[side], 0, __ATOMIC_ACQUIRE))
+		syscall(SYS_futex, &p->word[side], FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+}
+
+static void fd_wake(struct pair *p, int side)
+{
+	u64 v = 1;
+
+	check(write(p->fd[!side][1], &v, sizeof(v)) == sizeof(v), "write");
+}
+
+static void fd_wait(struct pair *p, int side)
+{
+	u64 v;
+
+	check(read(p->fd[side][0], &v, sizeof(v)) == sizeof(v), "read");
+}
+
+static void port_wake(struct pair *p, int side)
+{
+	check(post(p->port->fd, side) == 1, "POST");
+}
+
+static void port_wait(struct pair *p, int side)
+{
+	p->own += post_and_take(p->port, side, 0, p->flags) == side;
+}
+
+static void port_turn(struct pair *p, int side)
+{
+	p->own += post_and_take(p->port, side, 1, p->flags) == side;
+}
+
+/*
+ * A worker that runs, and blocks elsewhere.  Another one waits for packets that
+ * do not come, so that there is as much to look at as can be.
+ */
+static void join_port(struct pair *p)
+{
+	port_wake(p, 0);
+	post_and_take(p->port, 0, 0, 0);
+	puppet_wait(p->parked, p->port->fd, 1, FOREVER, 0);
+}
+
+static void turn(struct pair *p, int side)
+{
+	if (p->turn) {
+		p->turn(p, side);
+	} else {
+		p->wake(p, side);
+		p->wait(p, side);
+	}
+}
+
+static void *other_side(void *arg)
+{
+	struct pair *p = arg;
+
+	p->wait(p, 1);
+	while (!__atomic_load_n(&p->quit, __ATOMIC_RELAXED))
+		turn(p, 1);
+	return NULL;
+}
+
+static void pair_round(void *arg)
+{
+	turn(arg, 0);
+}
+
+static void *measuring_side(void *arg)
+{
+	struct pair *p = arg;
+
+	if (p->begin)
+		p->begin(p);
+	usleep(10000);		/* the other waits now */
+	p->cost = show(p->name, measure(pair_round, p, &p->own), 1);
+	__atomic_store_n(&p->quit, true, __ATOMIC_RELAXED);
+	p->wake(p, 0);
+	return NULL;
+}
+
+/* Cost of a round trip.  New threads: one that was a worker never is as before. */
+static double round_trip(const char *name, struct pair p)
+{
+	pthread_t thread;
+
+	p.name = name;
+	check(!pthread_create(&p.other, NULL, other_side, &p), "pthread_create");
+	check(!pthread_create(&thread, NULL, measuring_side, &p), "pthread_create");
+	pthread_join(thread, NULL);
+	pthread_join(p.other, NULL);
+	return p.cost;
+}
+
+static struct pair futex_pair(void)
+{
+	return (struct pair){ .wake = futex_wake, .wait = futex_wait };
+}
+
+static struct pair eventfd_pair(void)
+{
+	struct pair p = { .wake = fd_wake, .wait = fd_wait };
+	int side;
+
+	for (side = 0; side < 2; side++) {
+		p.fd[side][0] = p.fd[side][1] = eventfd(0, EFD_CLOEXEC);
+		check(p.fd[side][0] >= 0, "eventfd");
+	}
+	return p;
+}
+
+static struct pair pipe_pair(void)
+{
+	struct pair p = { .wake = fd_wake, .wait = fd_wait };
+	int side;
+
+	for (side = 0; side < 2; side++)
+		check(!pipe2(p.fd[side], O_CLOEXEC), "pipe2");
+	return p;
+}
+
+static struct pair port_pair(struct port *port, bool one_call, u32 flags)
+{
+	return (struct pair){
+		.wake = port_wake, .wait = port_wait, .turn = one_call ? port_turn : NULL,
+		.port = port, .flags = flags,
+	};
+}
+
+static struct pair worker_pair(struct port *port, struct puppet *parked)
+{
+	struct pair p = futex_pair();
+
+	p.begin = join_port;
+	p.port = port;
+	p.parked = parked;
+	return p;
+}
+
+/* ------------------------------------------------------------------- main */
+
+static struct port make_port(u32 ring_entries, bool hook)
+{
+	struct port p = {
+		.setup.concurrency = 2, .setup.ring_entries = ring_entries,
+		.setup.features = hook ? IOCP_FEATURE_BLOCKING : 0,
+	};
+
+	check(!port_create(&p), "/dev/iocp");
+	return p;
+}
+
+static void load(const char *module)
+{
+	int fd = open(module, O_RDONLY | O_CLOEXEC);
+
+	check(fd >= 0, module);
+	check(!syscall(SYS_finit_module, fd, "", 0), "finit_module");
+	close(fd);
+}
+
+static void bar(const char *what, double value, double limit)
+{
+	bool reached = value <= limit;		/* false of NAN */
+
+	printf("%-58s %9.2f %9.2f  %s\n", what, value, limit, reached ? "reached" : "NOT REACHED");
+	failed |= !reached;
+}
+
+#define RING 64
+
+static const char *variant(const char *what, u32 ring_entries, bool hook)
+{
+	static char name[128];
+
+	snprintf(name, sizeof(name), "%s, %s, hook %s", what, ring_entries ? "ring" : "no ring",
+		 hook ? "on" : "off");
+	return name;
+}
+
+/* One thread alone: a packet that wakes nobody */
+static void packet_rows(u32 ring_entries, bool hook)
+{
+	struct port p = make_port(ring_entries, hook);
+
+	row(variant("post and take, one ENTER", ring_entries, hook), own_packet, &p, 1);
+	row(variant("post and take, POST and ENTER", ring_entries, hook), own_packet_in_two, &p, 1);
+	port_close(&p);
+}
+
+struct port_costs {
+	double one_call, two_calls;	/* round trips */
+	double block;			/* futex round trip in which a worker blocks once */
+};
+
+static struct port_costs port_rows(u32 ring_entries, bool hook)
+{
+	struct port p = make_port(ring_entries, hook);
+	struct puppet parked;
+	struct port_costs c;
+
+	c.one_call = round_trip(variant("round trip, one ENTER", ring_entries, hook),
+				port_pair(&p, true, 0));
+	c.two_calls = round_trip(variant("round trip, POST and ENTER", ring_entries, hook),
+				 port_pair(&p, false, 0));
+	check(!puppet_start(&parked), "thread");
+	c.block = round_trip(variant("futex round trip, a worker blocks", ring_entries, hook),
+			     worker_pair(&p, &parked));
+	port_shutdown(p.fd, NULL);
+	check(puppet_done(&parked), "waiter");
+	puppet_stop(&parked);
+	port_close(&p);
+	return c;
+}
+
+int main(int argc, char **argv)
+{
+	struct sched_param param = { 0 };
+	double before, futex, guests;
+	struct port_costs off, on;
+	struct port p;
+
+	if (argc != 2) {
+		printf("usage: cost MODULE\n");
+		return 2;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	/*
+	 * A woken thread must not run before who woke it waits: then it would find
+	 * nobody to wake, and half of each round trip would not take place.
+	 */
+	check(!sched_setscheduler(0, SCHED_BATCH, &param), "SCHED_BATCH");
+	calibrate();
+
+	printf("%-58s %9s %9s\n", "instructions, user and kernel", "best", "median");
+	before = round_trip("futex round trip, module not loaded", futex_pair());
+	load(argv[1]);
+	futex = round_trip("futex round trip", futex_pair());
+	round_trip("eventfd round trip", eventfd_pair());
+	round_trip("pipe round trip", pipe_pair());
+
+	row("getppid", one_getppid, NULL, 1);
+	p = make_port(RING, false);
+	row("ioctl that is not known", one_ioctl, &p, 1);
+	row("ENTER, nothing to do", empty_enter, &p, 1);
+	row("POST of 32, one by one from the ring, per packet", post_and_drain, &p, MANY);
+	guests = round_trip("round trip, one ENTER, ring, no workers",
+			    port_pair(&p, true, IOCP_ENTER_NO_ASSOC));
+	port_close(&p);
+	packet_rows(0, false);
+	packet_rows(RING, false);
+	packet_rows(RING, true);
+	port_rows(0, true);
+	off = port_rows(RING, false);
+	on = port_rows(RING, true);
+
+	printf("\n%-58s %9s %9s\n", "bars (with the ring)", "measured", "at most");
+	bar("hook, per packet handed over: to hook off", (on.one_call - off.one_call) / 2, 50);
+	bar("hook, per packet handed over: to threads that do not join", (on.one_call - guests) / 2,
+	    50);
+	bar("hook, per block that releases nobody: to no worker", on.block - futex, 80);
+	bar("thread that never uses a port, per context switch", (futex - before) / 2, 10);
+	bar("one ENTER, hook on, to futex", on.one_call / futex, 1.05);
+	printf("%-58s %9.2f\n", "POST and ENTER, hook on, to futex", on.two_calls / futex);
+	return failed;
+}
