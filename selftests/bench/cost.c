@@ -143,32 +143,51 @@ static void empty_enter(void *arg)
 	enter(p->fd, &e);
 }
 
-/* Posts if @nr_ops is 1, then waits for one packet: its key. */
-static u64 post_and_take(struct port *port, u64 key, u32 nr_ops, u32 flags)
+/* What a thread posts and how it waits: filled in once, as before a program's loop. */
+struct exchange {
+	int fd;
+	struct iocp_op op;
+	struct iocp_packet packet, posted;
+	struct iocp_post post;
+	struct iocp_enter enter;
+};
+
+/* ENTER is to post @nr_ops packets, and to wait for one. */
+static void exchange_init(struct exchange *x, struct port *port, u64 key, u32 nr_ops, u32 flags)
 {
-	struct iocp_op op = op_post(key, 0, 0, 0);
-	struct iocp_packet p;
-	struct iocp_enter e = {
-		.flags = flags, .ops = addr(&op), .nr_ops = nr_ops, .op_size = sizeof(op),
-		.packets = addr(&p), .nr_packets = 1, .packet_size = sizeof(p),
-		.deadline = FOREVER,
+	*x = (struct exchange){
+		.fd = port->fd,
+		.op = op_post(key, 0, 0, 0),
+		.posted.key = key,
+		.post = {
+			.size = sizeof(x->post), .packets = addr(&x->posted), .nr = 1,
+			.packet_size = sizeof(x->posted),
+		},
+		.enter = {
+			.size = sizeof(x->enter), .flags = flags,
+			.ops = addr(&x->op), .nr_ops = nr_ops, .op_size = sizeof(x->op),
+			.packets = addr(&x->packet), .nr_packets = 1,
+			.packet_size = sizeof(x->packet), .deadline = FOREVER,
+		},
 	};
-
-	check(enter(port->fd, &e) == 1, "ENTER");
-	return p.key;
 }
 
-static void own_packet(void *port)
+static void one_enter(void *arg)
 {
-	post_and_take(port, 1, 1, 0);
+	struct exchange *x = arg;
+
+	check(ioctl(x->fd, IOCP_IOC_ENTER, &x->enter) == 1, "ENTER");
 }
 
-static void own_packet_in_two(void *arg)
+static void one_post(struct exchange *x)
 {
-	struct port *p = arg;
+	check(ioctl(x->fd, IOCP_IOC_POST, &x->post) == 1, "POST");
+}
 
-	check(post(p->fd, 1) == 1, "POST");
-	post_and_take(p, 1, 0, 0);
+static void post_and_enter(void *x)
+{
+	one_post(x);
+	one_enter(x);
 }
 
 #define MANY 32
@@ -195,7 +214,7 @@ static void post_and_drain(void *arg)
 struct pair {
 	void (*wake)(struct pair *pair, int side);	/* side wakes the other */
 	void (*wait)(struct pair *pair, int side);
-	void (*turn)(struct pair *pair, int side);	/* both; NULL: one after the other */
+	bool one_call;					/* wait() does both */
 	void (*begin)(struct pair *pair);		/* side 0, before all else */
 	pthread_t other;
 	bool quit;
@@ -203,10 +222,9 @@ struct pair {
 	double cost;
 	u32 word[2];
 	int fd[2][2];				/* of a side: where it waits, what wakes it */
-	struct port *port;
-	struct puppet *parked;			/* for join_port() */
-	u32 flags;				/* IOCP_ENTER_* */
+	struct exchange x[2];
 	u64 own;				/* packets that came back to their poster */
+	struct puppet *parked;			/* for join_port() */
 };
 
 static void futex_wake(struct pair *p, int side)
@@ -237,17 +255,17 @@ static void fd_wait(struct pair *p, int side)
 
 static void port_wake(struct pair *p, int side)
 {
-	check(post(p->port->fd, side) == 1, "POST");
+	one_post(&p->x[side]);
 }
 
 static void port_wait(struct pair *p, int side)
 {
-	p->own += post_and_take(p->port, side, 0, p->flags) == side;
-}
+	struct exchange *x = &p->x[side];
 
-static void port_turn(struct pair *p, int side)
-{
-	p->own += post_and_take(p->port, side, 1, p->flags) == side;
+	one_enter(x);
+	p->own += x->packet.key == side;
+	/* The first wait of side 1 has nothing to post. */
+	x->enter.nr_ops = p->one_call;
 }
 
 /*
@@ -257,18 +275,15 @@ static void port_turn(struct pair *p, int side)
 static void join_port(struct pair *p)
 {
 	port_wake(p, 0);
-	post_and_take(p->port, 0, 0, 0);
-	puppet_wait(p->parked, p->port->fd, 1, FOREVER, 0);
+	one_enter(&p->x[0]);
+	puppet_wait(p->parked, p->x[0].fd, 1, FOREVER, 0);
 }
 
 static void turn(struct pair *p, int side)
 {
-	if (p->turn) {
-		p->turn(p, side);
-	} else {
+	if (!p->one_call)
 		p->wake(p, side);
-		p->wait(p, side);
-	}
+	p->wait(p, side);
 }
 
 static void *other_side(void *arg)
@@ -300,24 +315,26 @@ static void *measuring_side(void *arg)
 }
 
 /* Cost of a round trip.  New threads: one that was a worker never is as before. */
-static double round_trip(const char *name, struct pair p)
+static double round_trip(const char *name, struct pair *p)
 {
 	pthread_t thread;
 
-	p.name = name;
-	check(!pthread_create(&p.other, NULL, other_side, &p), "pthread_create");
-	check(!pthread_create(&thread, NULL, measuring_side, &p), "pthread_create");
+	p->name = name;
+	check(!pthread_create(&p->other, NULL, other_side, p), "pthread_create");
+	check(!pthread_create(&thread, NULL, measuring_side, p), "pthread_create");
 	pthread_join(thread, NULL);
-	pthread_join(p.other, NULL);
-	return p.cost;
+	pthread_join(p->other, NULL);
+	return p->cost;
 }
 
-static struct pair futex_pair(void)
+static double futex_round_trip(const char *name)
 {
-	return (struct pair){ .wake = futex_wake, .wait = futex_wait };
+	struct pair p = { .wake = futex_wake, .wait = futex_wait };
+
+	return round_trip(name, &p);
 }
 
-static struct pair eventfd_pair(void)
+static void eventfd_round_trip(const char *name)
 {
 	struct pair p = { .wake = fd_wake, .wait = fd_wait };
 	int side;
@@ -326,35 +343,43 @@ static struct pair eventfd_pair(void)
 		p.fd[side][0] = p.fd[side][1] = eventfd(0, EFD_CLOEXEC);
 		check(p.fd[side][0] >= 0, "eventfd");
 	}
-	return p;
+	round_trip(name, &p);
 }
 
-static struct pair pipe_pair(void)
+static void pipe_round_trip(const char *name)
 {
 	struct pair p = { .wake = fd_wake, .wait = fd_wait };
 	int side;
 
 	for (side = 0; side < 2; side++)
 		check(!pipe2(p.fd[side], O_CLOEXEC), "pipe2");
-	return p;
+	round_trip(name, &p);
 }
 
-static struct pair port_pair(struct port *port, bool one_call, u32 flags)
+static double port_round_trip(const char *name, struct port *port, bool one_call, u32 flags)
 {
-	return (struct pair){
-		.wake = port_wake, .wait = port_wait, .turn = one_call ? port_turn : NULL,
-		.port = port, .flags = flags,
+	struct pair p = { .wake = port_wake, .wait = port_wait, .one_call = one_call };
+
+	exchange_init(&p.x[0], port, 0, one_call, flags);
+	exchange_init(&p.x[1], port, 1, 0, flags);
+	return round_trip(name, &p);
+}
+
+static double worker_round_trip(const char *name, struct port *port)
+{
+	struct puppet parked;
+	struct pair p = {
+		.wake = futex_wake, .wait = futex_wait, .begin = join_port, .parked = &parked,
 	};
-}
+	double cost;
 
-static struct pair worker_pair(struct port *port, struct puppet *parked)
-{
-	struct pair p = futex_pair();
-
-	p.begin = join_port;
-	p.port = port;
-	p.parked = parked;
-	return p;
+	exchange_init(&p.x[0], port, 0, 0, 0);
+	check(!puppet_start(&parked), "thread");
+	cost = round_trip(name, &p);
+	port_shutdown(port->fd, NULL);
+	check(puppet_done(&parked), "waiter");
+	puppet_stop(&parked);
+	return cost;
 }
 
 /* ------------------------------------------------------------------- main */
@@ -402,9 +427,12 @@ static const char *variant(const char *what, u32 ring_entries, bool hook)
 static void packet_rows(u32 ring_entries, bool hook)
 {
 	struct port p = make_port(ring_entries, hook);
+	struct exchange x;
 
-	row(variant("post and take, one ENTER", ring_entries, hook), own_packet, &p, 1);
-	row(variant("post and take, POST and ENTER", ring_entries, hook), own_packet_in_two, &p, 1);
+	exchange_init(&x, &p, 0, 1, 0);
+	row(variant("post and take, one ENTER", ring_entries, hook), one_enter, &x, 1);
+	x.enter.nr_ops = 0;
+	row(variant("post and take, POST and ENTER", ring_entries, hook), post_and_enter, &x, 1);
 	port_close(&p);
 }
 
@@ -416,19 +444,14 @@ struct port_costs {
 static struct port_costs port_rows(u32 ring_entries, bool hook)
 {
 	struct port p = make_port(ring_entries, hook);
-	struct puppet parked;
 	struct port_costs c;
 
-	c.one_call = round_trip(variant("round trip, one ENTER", ring_entries, hook),
-				port_pair(&p, true, 0));
-	c.two_calls = round_trip(variant("round trip, POST and ENTER", ring_entries, hook),
-				 port_pair(&p, false, 0));
-	check(!puppet_start(&parked), "thread");
-	c.block = round_trip(variant("futex round trip, a worker blocks", ring_entries, hook),
-			     worker_pair(&p, &parked));
-	port_shutdown(p.fd, NULL);
-	check(puppet_done(&parked), "waiter");
-	puppet_stop(&parked);
+	c.one_call = port_round_trip(variant("round trip, one ENTER", ring_entries, hook),
+				     &p, true, 0);
+	c.two_calls = port_round_trip(variant("round trip, POST and ENTER", ring_entries, hook),
+				      &p, false, 0);
+	c.block = worker_round_trip(variant("futex round trip, a worker blocks", ring_entries,
+					    hook), &p);
 	port_close(&p);
 	return c;
 }
@@ -453,19 +476,19 @@ int main(int argc, char **argv)
 	calibrate();
 
 	printf("%-58s %9s %9s\n", "instructions, user and kernel", "best", "median");
-	before = round_trip("futex round trip, module not loaded", futex_pair());
+	before = futex_round_trip("futex round trip, module not loaded");
 	load(argv[1]);
-	futex = round_trip("futex round trip", futex_pair());
-	round_trip("eventfd round trip", eventfd_pair());
-	round_trip("pipe round trip", pipe_pair());
+	futex = futex_round_trip("futex round trip");
+	eventfd_round_trip("eventfd round trip");
+	pipe_round_trip("pipe round trip");
 
 	row("getppid", one_getppid, NULL, 1);
 	p = make_port(RING, false);
 	row("ioctl that is not known", one_ioctl, &p, 1);
 	row("ENTER, nothing to do", empty_enter, &p, 1);
 	row("POST of 32, one by one from the ring, per packet", post_and_drain, &p, MANY);
-	guests = round_trip("round trip, one ENTER, ring, no workers",
-			    port_pair(&p, true, IOCP_ENTER_NO_ASSOC));
+	guests = port_round_trip("round trip, one ENTER, ring, no workers", &p, true,
+				 IOCP_ENTER_NO_ASSOC);
 	port_close(&p);
 	packet_rows(0, false);
 	packet_rows(RING, false);
