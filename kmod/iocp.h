@@ -41,12 +41,15 @@
 #include <linux/bvec.h>
 #include <linux/cred.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/ktime.h>
 #include <linux/llist.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
+#include <linux/nospec.h>
 #include <linux/poll.h>
+#include <linux/preempt.h>
 #include <linux/refcount.h>
 #include <linux/uio.h>
 #include <linux/wait.h>
@@ -124,7 +127,7 @@ enum iocp_waiter_state {
  * @last: nobody else was waiting when the packet was handed over
  */
 struct iocp_waiter {
-	struct list_head node;
+	struct hlist_node node;
 	struct task_struct *task;
 	struct iocp_packet *p;
 	u64 seq;
@@ -186,13 +189,13 @@ struct iocp_port {
 	struct list_head lists[IOCP_NR_LISTS];
 	u32 nr_listed;			/* packets in all lists */
 	struct iocp_ring *ring;		/* NULL: none */
-	struct list_head waiters;	/* associated threads, newest first */
-	struct list_head guests;	/* NO_ASSOC threads, newest first */
+	struct hlist_head waiters;	/* associated threads, newest first */
+	struct hlist_head guests;	/* NO_ASSOC threads, newest first */
 	u32 nr_waiting;
 	u64 waiter_seq;
 	/*
 	 * CP-31: workers that run.  A worker that blocks takes itself off without
-	 * the lock (iocp_port_blocked()), and comes back without it if that does
+	 * the lock (iocp_worker_blocked()), and comes back without it if that does
 	 * not exceed the limit; everything else is under it.
 	 */
 	atomic_t active;
@@ -246,6 +249,44 @@ struct iocp_port {
 	/* of use to iocp_port_check() only */
 	atomic_t dbg_blocking;		/* workers between count and irq_work */
 	u32 dbg_retrying;		/* waiters woken with IOCP_RETRY; lock */
+};
+
+/* Of an active worker. */
+enum iocp_sleep {
+	IOCP_RUNS,
+	IOCP_SLEEPS,			/* so it is not in port->active */
+	IOCP_SLEEPS_RELEASED,		/* and another may run for it */
+	IOCP_SLEEPS_COUNTED,		/* the port's block_delay has not passed */
+	IOCP_SLEEPS_LONG,		/* it has, so it is not in port->active */
+};
+
+/*
+ * struct iocp_worker - a thread that waited on a port; see worker.c
+ * @port: NULL: detached
+ * @active: it left the wait, and has not entered it again
+ * @watched: and the port wants to know when it blocks
+ * @owes: it came back over the limit; in STRICT ports
+ * @sleep: enum iocp_sleep
+ * @released_at: when its block let another run
+ * @releases: what port->st_block_releases was before
+ * @dead_work, @work: the end of the thread
+ * @delay_work, @timer: the port's block_delay
+ */
+struct iocp_worker {
+#ifdef CONFIG_PREEMPT_NOTIFIERS
+	struct preempt_notifier notifier;
+#endif
+	struct iocp_port *port;
+	bool active;
+	bool watched;
+	bool owes;
+	u8 sleep;
+	u64 released_at;
+	u64 releases;
+	struct irq_work dead_work;
+	struct irq_work delay_work;
+	struct hrtimer timer;
+	struct work_struct work;
 };
 
 /*
@@ -483,18 +524,44 @@ static inline void iocp_active_inc(struct iocp_port *port)
 }
 
 /*
- * One less.  Also without the lock: then the caller sees to it that the ring's
- * words are brought up to date, see iocp_port_blocked().
+ * And down.  Also without the lock: then the caller sees to it that the ring's
+ * words are brought up to date, see iocp_worker_blocked().
  */
-static inline int iocp_active_dec(struct iocp_port *port)
+static inline void iocp_active_fell(struct iocp_port *port, int active)
 {
-	int active = atomic_dec_return(&port->active);
-
 	if (unlikely(active == (int)port->concurrency)) {
 		WRITE_ONCE(port->words_stale, true);
 		atomic64_add(ktime_get_mono_fast_ns(), &port->st_over_ns);
 	}
-	return active;
+}
+
+/* One less.  Under port->lock. */
+static inline void iocp_active_dec(struct iocp_port *port)
+{
+	iocp_active_fell(port, atomic_dec_return(&port->active));
+}
+
+/* Under port->lock: it runs on; port->active was counted by who let it. */
+static inline void iocp_worker_start(struct iocp_worker *worker)
+{
+	worker->active = true;
+	worker->watched = worker->port->detect;
+}
+
+/* Under port->lock: the worker waits (CP-32a).  True if others shall go first. */
+static inline bool iocp_worker_stop(struct iocp_worker *worker)
+{
+	if (!worker->active)
+		return false;
+	worker->active = false;
+	worker->watched = false;
+	iocp_active_dec(worker->port);
+	if (likely(!worker->owes))
+		return false;
+	worker->owes = false;
+	worker->port->nr_owing--;
+	worker->port->words_stale = true;
+	return true;
 }
 
 /* Without the lock: a hint whether packets wait there. */
@@ -517,12 +584,23 @@ void iocp_port_check(struct iocp_port *port);
 
 #define iocp_port_lock(port, flags)	raw_spin_lock_irqsave(&(port)->lock, flags)
 
+/* In process context, where interrupts are on. */
+#define iocp_port_lock_irq(port)	raw_spin_lock_irq(&(port)->lock)
+
 static inline void iocp_port_unlock(struct iocp_port *port, unsigned long flags)
 	__releases(&port->lock)
 {
 	if (IOCP_CHECKS)
 		iocp_port_check(port);
 	raw_spin_unlock_irqrestore(&port->lock, flags);
+}
+
+static inline void iocp_port_unlock_irq(struct iocp_port *port)
+	__releases(&port->lock)
+{
+	if (IOCP_CHECKS)
+		iocp_port_check(port);
+	raw_spin_unlock_irq(&port->lock);
 }
 
 /* SETUP has been done, and all it wrote can be seen. */
@@ -532,12 +610,9 @@ static inline bool iocp_port_is_live(struct iocp_port *port)
 	return smp_load_acquire(&port->live);
 }
 
-/* user.c */
+/* main.c */
 int iocp_copy_args(void *dst, size_t ksize, void __user *uarg);
 int iocp_copy_back(void __user *uarg, const void *src, size_t ksize);
-int iocp_copy_op(struct iocp_op *op, void __user *uop, size_t stride);
-unsigned int iocp_copy_packets(struct iocp_packet __user *to, const struct iocp_packet *from,
-			       unsigned int nr);
 
 /* port.c */
 struct iocp_port *iocp_port_create(void);
@@ -552,8 +627,8 @@ void iocp_port_release(struct iocp_port *port, struct list_head *done);
 bool iocp_port_take(struct iocp_port *port, struct iocp_packet *p, struct list_head *done);
 void iocp_port_give_back(struct iocp_port *port, const struct iocp_packet *p, unsigned int nr);
 void iocp_port_set_words(struct iocp_port *port);
-bool iocp_port_blocked(struct iocp_port *port);
-bool iocp_port_blocked_long(struct iocp_port *port);
+void iocp_port_want_thread(struct iocp_port *port, int active);
+void iocp_port_blocked_long(struct iocp_port *port);
 u64 iocp_port_depth(struct iocp_port *port);
 int iocp_port_shutdown(struct iocp_port *port, u64 *dropped);
 void iocp_port_free_done(struct iocp_port *port, struct list_head *done);
@@ -598,11 +673,8 @@ void iocp_show_fdinfo(struct seq_file *m, struct file *file);
 long iocp_enter(struct iocp_port *port, void __user *uarg);
 
 /* worker.c */
-struct iocp_worker;
 bool iocp_worker_supported(void);
 int iocp_worker_join(struct iocp_port *port, struct iocp_worker **worker);
-bool iocp_worker_stop(struct iocp_worker *worker);
-void iocp_worker_start(struct iocp_worker *worker);
 int iocp_worker_detach(struct iocp_port *port);
 void iocp_worker_init(void);
 void iocp_worker_exit(void);
@@ -648,7 +720,18 @@ int iocp_req_reserve(struct iocp_port *port, u32 nr);
 void iocp_req_free_all(struct iocp_port *port);
 
 /* opdef.c */
-const struct iocp_opdef *iocp_opdef(u16 opcode);
+#define IOCP_NR_OPS		(IOCP_OP_POST + 1)
+extern const struct iocp_opdef iocp_opdefs[IOCP_NR_OPS];
+
+/* The operation's line, or NULL. */
+static inline const struct iocp_opdef *iocp_opdef(u16 opcode)
+{
+	if (opcode >= IOCP_NR_OPS)
+		return NULL;
+	opcode = array_index_nospec(opcode, IOCP_NR_OPS);
+	return iocp_opdefs[opcode].name ? &iocp_opdefs[opcode] : NULL;
+}
+
 u64 iocp_opdef_mask(void);
 u64 iocp_opdef_caps(struct file *file);
 int iocp_opdef_why_not(const struct iocp_opdef *def, struct file *file);

@@ -65,6 +65,31 @@ static u64 iocp_features(void)
 	return features;
 }
 
+/*
+ * iocp_copy_args - copy in an argument structure that starts with its size
+ * @dst: kernel copy
+ * @ksize: size of what we know; also the smallest size ever published
+ * @uarg: the program's
+ */
+int iocp_copy_args(void *dst, size_t ksize, void __user *uarg)
+{
+	u32 usize;
+
+	if (get_user(usize, (u32 __user *)uarg))
+		return -EFAULT;
+	if (usize < ksize)
+		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
+	return copy_struct_from_user(dst, ksize, uarg, usize);
+}
+
+/* The program's structure may be longer than ours: its tail stays as it is. */
+int iocp_copy_back(void __user *uarg, const void *src, size_t ksize)
+{
+	return copy_to_user(uarg, src, ksize) ? -EFAULT : 0;
+}
+
 static long iocp_query(struct iocp_port *port, void __user *uarg)
 {
 	struct iocp_query q;

@@ -4,11 +4,9 @@
  *
  * Locking: none, it is constant.
  */
-#include <linux/nospec.h>
-
 #include "iocp.h"
 
-static const struct iocp_opdef iocp_opdefs[] = {
+const struct iocp_opdef iocp_opdefs[IOCP_NR_OPS] = {
 	[IOCP_OP_NOP] = {
 		.name		= "NOP",
 		.file		= IOCP_FILE_OPTIONAL,
@@ -74,15 +72,6 @@ static const struct iocp_opdef iocp_opdefs[] = {
 		.post		= true,
 	},
 };
-
-/* The operation's line, or NULL. */
-const struct iocp_opdef *iocp_opdef(u16 opcode)
-{
-	if (opcode >= ARRAY_SIZE(iocp_opdefs))
-		return NULL;
-	opcode = array_index_nospec(opcode, ARRAY_SIZE(iocp_opdefs));
-	return iocp_opdefs[opcode].name ? &iocp_opdefs[opcode] : NULL;
-}
 
 /* Bit n: there is an opcode n. */
 u64 iocp_opdef_mask(void)

@@ -170,8 +170,8 @@ struct iocp_port *iocp_port_create(void)
 		INIT_LIST_HEAD(&port->lists[i]);
 	INIT_LIST_HEAD(&port->deferred);
 	port->blocked_work = IRQ_WORK_INIT_HARD(iocp_port_blocked_irq);
-	INIT_LIST_HEAD(&port->waiters);
-	INIT_LIST_HEAD(&port->guests);
+	INIT_HLIST_HEAD(&port->waiters);
+	INIT_HLIST_HEAD(&port->guests);
 	init_waitqueue_head(&port->poll_wait);
 	init_llist_head(&port->free_reqs);
 	spin_lock_init(&port->free_lock);
@@ -197,7 +197,7 @@ void iocp_port_put(struct iocp_port *port)
 {
 	if (!refcount_dec_and_test(&port->users))
 		return;
-	/* iocp_port_blocked() may still be looking at the ring, without a lock. */
+	/* iocp_worker_blocked() may still be looking at the ring, without a lock. */
 	if (port->detect)
 		queue_rcu_work(iocp_end_wq, &port->free_work);
 	else
@@ -354,10 +354,10 @@ static struct iocp_waiter *iocp_eligible(struct iocp_port *port)
 {
 	struct iocp_waiter *w, *g;
 
-	g = list_first_entry_or_null(&port->guests, struct iocp_waiter, node);
+	g = hlist_entry_safe(port->guests.first, struct iocp_waiter, node);
 	if (!iocp_port_has_slot(port))
 		return g;
-	w = list_first_entry_or_null(&port->waiters, struct iocp_waiter, node);
+	w = hlist_entry_safe(port->waiters.first, struct iocp_waiter, node);
 	if (!g || (w && w->seq > g->seq))
 		return w;
 	return g;
@@ -372,7 +372,7 @@ static void iocp_wake_waiter(struct iocp_port *port, struct iocp_waiter *w, int 
 {
 	struct task_struct *task = w->task;
 
-	list_del(&w->node);
+	hlist_del(&w->node);
 	port->nr_waiting--;
 	/* pairs with the acquire in iocp_sleep(): w->p is there when the state is */
 	smp_store_release(&w->state, state);
@@ -388,6 +388,24 @@ static void iocp_hand_over(struct iocp_port *port, struct iocp_waiter *w)
 	port->st_handed++;
 	trace_iocp_packet_handed(port, w->p, w->task);
 	iocp_wake_waiter(port, w, IOCP_HANDED);
+}
+
+/*
+ * Under port->lock: the usual way of a packet.  Nothing waits, so a waiter can
+ * have it at once, whatever its priority.
+ */
+static inline bool iocp_pass_on(struct iocp_port *port, const struct iocp_packet *p)
+{
+	struct iocp_waiter *w;
+
+	if (iocp_port_maybe_queued(port))
+		return false;
+	w = iocp_eligible(port);
+	if (!w)
+		return false;
+	*w->p = *p;
+	iocp_hand_over(port, w);
+	return true;
 }
 
 /* Its content was passed on.  Under port->lock. */
@@ -469,7 +487,7 @@ bool iocp_port_take(struct iocp_port *port, struct iocp_packet *p, struct list_h
 
 /*
  * Under port->lock, after a packet was queued or a waiter parked: look again at
- * who runs.  Pairs with the atomic_dec_return() in iocp_port_blocked(): either it
+ * who runs.  Pairs with the atomic_dec_return() in iocp_worker_blocked(): either it
  * sees the packet and the waiter, or we see that it does not run.
  */
 static bool iocp_somebody_blocked(struct iocp_port *port)
@@ -506,7 +524,8 @@ static void iocp_serve(struct iocp_port *port, struct list_head *done)
 	}
 }
 
-static void iocp_want_thread(struct iocp_port *port, int active)
+/* Without the lock, too, and in the scheduler. */
+void iocp_port_want_thread(struct iocp_port *port, int active)
 {
 	atomic64_inc(&port->st_wanted);
 	trace_iocp_thread_wanted(port, active);
@@ -516,7 +535,7 @@ static void iocp_want_thread(struct iocp_port *port, int active)
 static void iocp_want_if_none_waits(struct iocp_port *port)
 {
 	if (!port->nr_waiting && iocp_port_has_slot(port) && iocp_depth_locked(port))
-		iocp_want_thread(port, atomic_read(&port->active));
+		iocp_port_want_thread(port, atomic_read(&port->active));
 }
 
 /*
@@ -535,22 +554,20 @@ void iocp_port_release(struct iocp_port *port, struct list_head *done)
 
 /* --- a worker blocks (CP-34) --- */
 
-/* Under port->lock, in hard irq, also on PREEMPT_RT.  True if it released somebody. */
-static bool iocp_port_release_blocked(struct iocp_port *port)
+/* Under port->lock, in hard irq, also on PREEMPT_RT. */
+static void iocp_port_release_blocked(struct iocp_port *port)
 {
 	u64 handed = port->st_handed;
 	LIST_HEAD(done);
 
 	if (port->shut)
-		return false;
+		return;
 	iocp_serve(port, &done);
-	handed = port->st_handed - handed;
-	port->st_block_releases += handed;
+	port->st_block_releases += port->st_handed - handed;
 	iocp_want_if_none_waits(port);
 	iocp_port_update_words(port);
 	/* Whoever was handed one frees what is left of it. */
 	list_splice_tail(&done, &port->deferred);
-	return handed;
 }
 
 static void iocp_port_blocked_irq(struct irq_work *irq_work)
@@ -564,51 +581,14 @@ static void iocp_port_blocked_irq(struct irq_work *irq_work)
 }
 
 /*
- * iocp_port_blocked - the calling worker goes to sleep
- *
- * Under the run queue's lock, so no lock may be taken here that is ever held
- * around a wake-up.  The count is full-barrier ordered before the look at what
- * waits; see iocp_serve().  The ring stays: interrupts are off, it is freed a
- * grace period after @shut was set.  One look too many does no harm.
- *
- * True if somebody may be released for it.
- */
-bool iocp_port_blocked(struct iocp_port *port)
-{
-	bool release = false;
-	int active;
-
-	if (IOCP_CHECKS)
-		atomic_inc(&port->dbg_blocking);
-	active = iocp_active_dec(port);
-	atomic64_inc(&port->st_blocks);
-	trace_iocp_worker_blocked(port, active);
-	if (unlikely(active == (int)port->concurrency)) {
-		/* No longer over the limit: the word of the ring must tell. */
-		if (port->ring)
-			irq_work_queue(&port->blocked_work);
-	} else if (active < (int)port->concurrency && !READ_ONCE(port->shut) &&
-		   iocp_port_maybe_queued(port)) {
-		release = READ_ONCE(port->nr_waiting);
-		if (release)
-			irq_work_queue(&port->blocked_work);
-		else
-			iocp_want_thread(port, active);
-	}
-	if (IOCP_CHECKS)	/* after all that */
-		atomic_dec_return(&port->dbg_blocking);
-	return release;
-}
-
-/*
  * iocp_port_blocked_long - a worker has been asleep for the port's delay
  *
- * Under port->lock, in hard irq.  True if somebody was released for it.
+ * Under port->lock, in hard irq.
  */
-bool iocp_port_blocked_long(struct iocp_port *port)
+void iocp_port_blocked_long(struct iocp_port *port)
 {
 	iocp_active_dec(port);
-	return iocp_port_release_blocked(port);
+	iocp_port_release_blocked(port);
 }
 
 void iocp_port_wake_poll(struct iocp_port *port)
@@ -710,23 +690,25 @@ int iocp_port_queue(struct iocp_port *port, struct iocp_pkt *pkt)
 	return 0;
 }
 
-/*
- * iocp_port_post - queue a packet that has no request behind it
- *
- * In process context.  A packet that fits into the ring or finds a waiter needs
- * no memory; the others are charged to the caller and counted.
- */
-int iocp_port_post(struct iocp_port *port, const struct iocp_packet *p)
+static void iocp_count_post(struct iocp_port *port, const struct iocp_packet *p)
+{
+	if ((p->flags & IOCP_PKT_KIND_MASK) == IOCP_PKT_KIND_POST)
+		port->st_posts++;
+	else
+		port->st_completed++;	/* NOP */
+}
+
+/* Nobody is there to take it.  Under port->lock, which it lets go. */
+static noinline int iocp_post_queue(struct iocp_port *port, const struct iocp_packet *p)
+	__releases(&port->lock)
 {
 	struct iocp_pkt *pkt = NULL;
 	bool queued, listed = false;
-	unsigned long flags;
 	LIST_HEAD(done);
 	int ret = 0;
 
 again:
 	queued = false;
-	iocp_port_lock(port, flags);
 	if (port->shut) {
 		ret = -ESHUTDOWN;
 	} else if (!iocp_queue_by_value(port, p, &queued, &done)) {
@@ -737,13 +719,13 @@ again:
 			ret = -ENOMEM;
 		}
 	}
-	if (!ret && (p->flags & IOCP_PKT_KIND_MASK) == IOCP_PKT_KIND_POST)
-		port->st_posts++;
-	else if (!ret)
-		port->st_completed++;	/* NOP */
-	iocp_port_unlock(port, flags);
-	iocp_port_flush_done(port, &done);
-	INIT_LIST_HEAD(&done);
+	if (!ret)
+		iocp_count_post(port, p);
+	iocp_port_unlock_irq(port);
+	if (!list_empty(&done)) {
+		iocp_port_free_done(port, &done);
+		INIT_LIST_HEAD(&done);
+	}
 
 	if (ret == -ENOMEM && !pkt) {
 		if (atomic_inc_return(&port->nr_posted) > port->max_posted) {
@@ -759,6 +741,7 @@ again:
 		pkt->type = IOCP_PKT_POSTED;
 		pkt->p = *p;
 		ret = 0;
+		iocp_port_lock_irq(port);
 		goto again;
 	}
 	if (pkt && !listed) {
@@ -768,6 +751,22 @@ again:
 	if (!ret && queued)
 		iocp_port_wake_poll(port);
 	return ret;
+}
+
+/*
+ * iocp_port_post - queue a packet that has no request behind it
+ *
+ * In process context.  A packet that fits into the ring or finds a waiter needs
+ * no memory; the others are charged to the caller and counted.
+ */
+int iocp_port_post(struct iocp_port *port, const struct iocp_packet *p)
+{
+	iocp_port_lock_irq(port);
+	if (port->shut || !iocp_pass_on(port, p))
+		return iocp_post_queue(port, p);
+	iocp_count_post(port, p);
+	iocp_port_unlock_irq(port);
+	return 0;
 }
 
 /*
@@ -820,7 +819,8 @@ void iocp_port_give_back(struct iocp_port *port, const struct iocp_packet *p, un
  */
 int iocp_port_shutdown(struct iocp_port *port, u64 *dropped)
 {
-	struct iocp_waiter *w, *next;
+	struct hlist_node *next;
+	struct iocp_waiter *w;
 	struct iocp_packet p;
 	struct iocp_pkt *pkt;
 	unsigned long flags;
@@ -836,9 +836,9 @@ int iocp_port_shutdown(struct iocp_port *port, u64 *dropped)
 	}
 	WRITE_ONCE(port->shut, true);
 	iocp_port_set_words(port);
-	list_for_each_entry_safe(w, next, &port->waiters, node)
+	hlist_for_each_entry_safe(w, next, &port->waiters, node)
 		iocp_wake_waiter(port, w, IOCP_SHUT);
-	list_for_each_entry_safe(w, next, &port->guests, node)
+	hlist_for_each_entry_safe(w, next, &port->guests, node)
 		iocp_wake_waiter(port, w, IOCP_SHUT);
 	for (i = 0; i < IOCP_NR_LISTS; i++)
 		list_splice_tail_init(&port->lists[i], &done);
@@ -890,6 +890,7 @@ static unsigned int iocp_list_length(struct list_head *list)
 void iocp_port_check(struct iocp_port *port)
 {
 	unsigned int i, listed = 0;
+	struct hlist_node *node;
 	int active;
 
 	lockdep_assert_held(&port->lock);
@@ -898,7 +899,11 @@ void iocp_port_check(struct iocp_port *port)
 			listed += iocp_list_length(&port->lists[i]);
 		WARN_ONCE(listed != port->nr_listed, "iocp: %u packets listed, %u counted\n",
 			  listed, port->nr_listed);
-		i = iocp_list_length(&port->waiters) + iocp_list_length(&port->guests);
+		i = 0;
+		hlist_for_each(node, &port->waiters)
+			i++;
+		hlist_for_each(node, &port->guests)
+			i++;
 		WARN_ONCE(i != port->nr_waiting, "iocp: %u waiters, %u counted\n", i,
 			  port->nr_waiting);
 	}

@@ -14,9 +14,9 @@
 #include <linux/blkdev.h>
 #include <linux/hrtimer.h>
 #include <linux/sched/signal.h>
-#include <linux/uaccess.h>
 
 #include "iocp.h"
+#include "user.h"
 
 /* Notes what the caller may want to know; hints, except for the last waiter. */
 static u32 iocp_enter_state(struct iocp_port *port, bool last)
@@ -51,7 +51,7 @@ static void iocp_park(struct iocp_port *port, struct iocp_waiter *w)
 {
 	w->state = IOCP_WAITING;
 	w->seq = ++port->waiter_seq;
-	list_add(&w->node, w->guest ? &port->guests : &port->waiters);
+	hlist_add_head(&w->node, w->guest ? &port->guests : &port->waiters);
 	port->nr_waiting++;
 }
 
@@ -62,10 +62,10 @@ static int iocp_sleep(struct iocp_waiter *w, u64 deadline)
 	bool expired = false;
 	int ret = 0;
 
-	for (;;) {
+	/* both loads pair with the release in iocp_wake_waiter() */
+	while (smp_load_acquire(&w->state) == IOCP_WAITING) {
 		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
-		/* pairs with the release in iocp_wake_waiter() */
-		if (smp_load_acquire(&w->state) != IOCP_WAITING)
+		if (smp_load_acquire(&w->state) != IOCP_WAITING)	/* as above */
 			break;
 		if (expired) {
 			ret = -ETIME;
@@ -93,14 +93,13 @@ static int iocp_wait_first(struct iocp_port *port, struct iocp_worker *worker, u
 			   struct iocp_packet *p, bool *last)
 {
 	struct iocp_waiter w __uninitialized;
-	unsigned long flags;
 	LIST_HEAD(done);
 	int ret = 0;
 
 	w.task = current;
 	w.p = p;
 	w.guest = !worker;
-	iocp_port_lock(port, flags);
+	iocp_port_lock_irq(port);
 	/* STRICT: it owes a turn to those that wait (TR-11) */
 	if (worker && iocp_worker_stop(worker) && port->nr_waiting && !port->shut)
 		iocp_port_release(port, &done);
@@ -124,7 +123,7 @@ again:
 		iocp_port_release(port, &done);
 	else
 		iocp_port_update_words(port);
-	iocp_port_unlock(port, flags);
+	iocp_port_unlock_irq(port);
 	if (!list_empty(&done)) {
 		iocp_port_free_done(port, &done);
 		INIT_LIST_HEAD(&done);
@@ -132,14 +131,14 @@ again:
 
 	ret = iocp_sleep(&w, deadline);
 	if (unlikely(ret)) {
-		iocp_port_lock(port, flags);
+		iocp_port_lock_irq(port);
 		if (w.state == IOCP_WAITING) {
-			list_del(&w.node);
+			hlist_del(&w.node);
 			port->nr_waiting--;
 			goto leave;
 		}
 		/* What came in the meantime wins over the signal or the deadline. */
-		iocp_port_unlock(port, flags);
+		iocp_port_unlock_irq(port);
 		ret = 0;
 	}
 	if (likely(w.state == IOCP_HANDED)) {
@@ -150,14 +149,14 @@ again:
 		return 0;
 	}
 	/* IOCP_SHUT, IOCP_RETRY */
-	iocp_port_lock(port, flags);
+	iocp_port_lock_irq(port);
 	if (IOCP_CHECKS)
 		port->dbg_retrying -= w.state == IOCP_RETRY;
 	goto again;
 
 leave:
 	iocp_wait_leave(port, worker);
-	iocp_port_unlock(port, flags);
+	iocp_port_unlock_irq(port);
 	iocp_port_flush_done(port, &done);
 	return ret;
 }
@@ -165,18 +164,17 @@ leave:
 /* What else is queued, at most @max: a batch is one active thread (CP-57). */
 static unsigned int iocp_take_more(struct iocp_port *port, struct iocp_packet *p, unsigned int max)
 {
-	unsigned long flags;
 	unsigned int nr = 0;
 	LIST_HEAD(done);
 
 	if (!max || !iocp_port_maybe_queued(port))
 		return 0;
-	iocp_port_lock(port, flags);
+	iocp_port_lock_irq(port);
 	if (!port->shut)
 		while (nr < max && iocp_port_take(port, &p[nr], &done))
 			nr++;
 	iocp_port_update_words(port);
-	iocp_port_unlock(port, flags);
+	iocp_port_unlock_irq(port);
 	iocp_port_flush_done(port, &done);
 	return nr;
 }
@@ -210,7 +208,10 @@ static int iocp_wait(struct iocp_port *port, struct iocp_enter *e)
 					   e->nr_packets - e->nr_taken) - nr);
 		if (!nr)
 			break;
-		copied = iocp_copy_packets(up + e->nr_taken, batch, nr);
+		for (copied = 0; copied < nr; copied++)
+			if (iocp_put_words(up + e->nr_taken + copied, batch + copied,
+					   sizeof(*batch)))
+				break;
 		e->nr_taken += copied;
 		if (copied < nr) {
 			iocp_port_give_back(port, batch + copied, nr - copied);
@@ -248,7 +249,9 @@ static int iocp_enter_submit(struct iocp_port *port, struct iocp_enter *e, bool 
 	while (e->nr_consumed < e->nr_ops) {
 		u32 i = e->nr_consumed;
 
-		ret = iocp_copy_op(&op, uop, e->op_size);
+		ret = likely(e->op_size == sizeof(op)) ?
+		      iocp_get_words(&op, uop, sizeof(op)) :
+		      copy_struct_from_user(&op, sizeof(op), uop, e->op_size);
 		if (ret)
 			break;
 		iocp_submit_one(&sub, &op, e->first_id + i, &r);
@@ -270,7 +273,8 @@ static int iocp_enter_submit(struct iocp_port *port, struct iocp_enter *e, bool 
 		ret = 0;
 		e->nr_consumed++;
 		uop += e->op_size;
-		if (fatal_signal_pending(current))
+		/* not a place to be preempted: who we woke would find us not waiting */
+		if (e->nr_consumed == e->nr_ops || fatal_signal_pending(current))
 			break;
 		if (need_resched()) {
 			if (e->nr_ops > 2)
@@ -295,9 +299,12 @@ long iocp_enter(struct iocp_port *port, void __user *uarg)
 	bool refused = false;
 	int ret;
 
-	ret = iocp_copy_args(&e, sizeof(e), uarg);
-	if (ret)
-		return ret;
+	/* Programs that know the same size as we come without detours. */
+	if (iocp_get_words(&e, uarg, sizeof(e)) || e.size != sizeof(e)) {
+		ret = iocp_copy_args(&e, sizeof(e), uarg);
+		if (ret)
+			return ret;
+	}
 	if (e.flags & ~(IOCP_ENTER_NO_ASSOC | IOCP_ENTER_NO_WAIT_IF_FAILED))
 		return -EINVAL;
 	if (e.sigmask || e.sigmask_size || e.resv0 || e.resv1 || e.resv2)
@@ -331,7 +338,7 @@ long iocp_enter(struct iocp_port *port, void __user *uarg)
 	 * Packets are out already.  If the program cannot read the rest it still
 	 * has the return value, so a fault is an error only where nothing was done.
 	 */
-	if (iocp_copy_back(uarg + offsetof(struct iocp_enter, first_id), &e.first_id,
+	if (iocp_put_words(uarg + offsetof(struct iocp_enter, first_id), &e.first_id,
 			   sizeof(e) - offsetof(struct iocp_enter, first_id)) &&
 	    !e.nr_taken && !e.nr_consumed)
 		return -EFAULT;

@@ -24,8 +24,9 @@
  * the worker.  Each worker pins the module until that has happened.
  *
  * Locking: worker->port is changed only by the thread itself, or after its
- * death, and never while its timer may run.  worker->active, owes and, with a
- * delay, uncounted are under port->lock.
+ * death, and never while its timer may run.  worker->active, watched and owes are
+ * under port->lock; sleep is the thread's own, and with a delay under the lock but
+ * for the step from IOCP_RUNS to IOCP_SLEEPS_COUNTED.
  */
 #include <linux/hrtimer.h>
 #include <linux/module.h>
@@ -41,44 +42,6 @@
 /* Of a block that was over so soon, the release was not worth it. */
 #define IOCP_SHORT_BLOCK_NS	(50 * NSEC_PER_USEC)
 
-/*
- * struct iocp_worker - a thread that waited on a port
- * @port: NULL: detached
- * @active: it left the wait, and has not entered it again
- * @owes: it came back over the limit; in STRICT ports
- * @uncounted: it sleeps, and for that it is not in port->active
- * @blocked: it sleeps, and the timer may make it uncounted
- * @released_at: when its block let another run, or 0; own thread, or the timer
- * @releases: what port->st_block_releases was before
- * @dead_work, @work: the end of the thread
- * @delay_work, @timer: the port's block_delay
- */
-struct iocp_worker {
-	struct preempt_notifier notifier;
-	struct iocp_port *port;
-	bool active;
-	bool owes;
-	bool uncounted;
-	bool blocked;
-	u64 released_at;
-	u64 releases;
-	struct irq_work dead_work;
-	struct irq_work delay_work;
-	struct hrtimer timer;
-	struct work_struct work;
-};
-
-/* Under port->lock; true if it owed the others a turn. */
-static bool iocp_worker_settle(struct iocp_worker *worker)
-{
-	if (likely(!worker->owes))
-		return false;
-	worker->owes = false;
-	worker->port->nr_owing--;
-	worker->port->words_stale = true;
-	return true;
-}
-
 static void iocp_worker_leave(struct iocp_worker *worker)
 {
 	struct iocp_port *port = worker->port;
@@ -90,9 +53,7 @@ static void iocp_worker_leave(struct iocp_worker *worker)
 	iocp_port_lock(port, flags);
 	atomic_dec(&port->nr_workers);
 	if (worker->active) {
-		worker->active = false;
-		iocp_worker_settle(worker);
-		iocp_active_dec(port);
+		iocp_worker_stop(worker);
 		if (!port->shut)
 			iocp_port_release(port, &done);
 	}
@@ -143,11 +104,11 @@ static enum hrtimer_restart iocp_worker_timer(struct hrtimer *timer)
 	unsigned long flags;
 
 	iocp_port_lock(port, flags);
-	if (READ_ONCE(worker->blocked) && !worker->uncounted) {
-		worker->uncounted = true;
+	if (READ_ONCE(worker->sleep) == IOCP_SLEEPS_COUNTED) {
+		WRITE_ONCE(worker->sleep, IOCP_SLEEPS_LONG);
 		worker->releases = port->st_block_releases;
-		if (iocp_port_blocked_long(port))
-			worker->released_at = ktime_get_mono_fast_ns();
+		iocp_port_blocked_long(port);
+		worker->released_at = ktime_get_mono_fast_ns();
 	}
 	iocp_port_unlock(port, flags);
 	return HRTIMER_NORESTART;
@@ -168,86 +129,137 @@ static void iocp_worker_counted(struct iocp_worker *worker, int active)
 		port->nr_owing++;
 		port->words_stale = true;
 	}
-	if (worker->released_at) {
-		if (worker->releases != port->st_block_releases &&
-		    ktime_get_mono_fast_ns() - worker->released_at < IOCP_SHORT_BLOCK_NS)
-			port->st_short_blocks++;
-		worker->released_at = 0;
-	}
+	if (worker->sleep != IOCP_SLEEPS && worker->releases != port->st_block_releases &&
+	    ktime_get_mono_fast_ns() - worker->released_at < IOCP_SHORT_BLOCK_NS)
+		port->st_short_blocks++;
+	WRITE_ONCE(worker->sleep, IOCP_RUNS);
 	if (!port->shut)
 		iocp_port_update_words(port);
 }
 
-/*
- * It was uncounted and runs again, whatever the limit says (CP-36).  Counted when
- * it runs, not when it becomes runnable: see docs/deviations.md.
- */
-static void iocp_worker_woke(struct iocp_worker *worker)
+/* It let another run, or its port has a delay: then the timer may be looking. */
+static noinline void iocp_worker_woke_late(struct iocp_worker *worker)
 {
 	struct iocp_port *port = worker->port;
-	int active = atomic_inc_return(&port->active);
 	unsigned long flags;
 
-	worker->uncounted = false;
+	iocp_port_lock(port, flags);
+	if (worker->sleep == IOCP_SLEEPS_COUNTED)
+		WRITE_ONCE(worker->sleep, IOCP_RUNS);
+	else
+		iocp_worker_counted(worker, atomic_inc_return(&port->active));
+	trace_iocp_worker_woke(port, atomic_read(&port->active));
+	iocp_port_unlock(port, flags);
+}
+
+static noinline void iocp_worker_woke(struct iocp_worker *worker, int active)
+{
+	struct iocp_port *port = worker->port;
+	unsigned long flags;
+
 	trace_iocp_worker_woke(port, active);
-	if (likely(active <= (int)port->concurrency && !worker->released_at &&
-		   active <= (int)READ_ONCE(port->st_max_active)))
-		return;
 	iocp_port_lock(port, flags);
 	iocp_worker_counted(worker, active);
 	iocp_port_unlock(port, flags);
 }
 
-/* In a port with a delay: the timer may be looking. */
-static noinline void iocp_worker_woke_delayed(struct iocp_worker *worker)
-{
-	struct iocp_port *port = worker->port;
-	unsigned long flags;
-
-	iocp_port_lock(port, flags);
-	WRITE_ONCE(worker->blocked, false);
-	if (worker->uncounted) {
-		worker->uncounted = false;
-		iocp_worker_counted(worker, atomic_inc_return(&port->active));
-	}
-	trace_iocp_worker_woke(port, atomic_read(&port->active));
-	iocp_port_unlock(port, flags);
-}
-
-/* Preemption is off, the run queue's lock is not held. */
+/*
+ * Preemption is off, the run queue's lock is not held.
+ *
+ * A worker that slept runs again, whatever the limit says (CP-36).  It is counted
+ * when it runs, not when it becomes runnable: see docs/deviations.md.
+ */
 static void iocp_sched_in(struct preempt_notifier *notifier, int cpu)
 {
 	struct iocp_worker *worker = container_of(notifier, struct iocp_worker, notifier);
+	struct iocp_port *port;
+	int active;
 
-	if (unlikely(worker->blocked))
-		iocp_worker_woke_delayed(worker);
-	else if (worker->uncounted)
-		iocp_worker_woke(worker);
+	if (likely(READ_ONCE(worker->sleep) == IOCP_RUNS))
+		return;
+	if (unlikely(worker->sleep != IOCP_SLEEPS)) {
+		iocp_worker_woke_late(worker);
+		return;
+	}
+	port = worker->port;
+	active = atomic_inc_return(&port->active);
+	if (unlikely(active > (int)port->concurrency ||
+		     active > (int)READ_ONCE(port->st_max_active) ||
+		     trace_iocp_worker_woke_enabled()))
+		iocp_worker_woke(worker, active);
+	else
+		worker->sleep = IOCP_RUNS;
 }
 
+/*
+ * The count of the worker's port went down to @active, and somebody may have to
+ * know.
+ */
+static noinline void iocp_worker_blocked(struct iocp_worker *worker, int active)
+{
+	struct iocp_port *port = worker->port;
+
+	trace_iocp_worker_blocked(port, active);
+	iocp_active_fell(port, active);
+	if (active >= (int)port->concurrency) {
+		/* If it was over the limit, the word of the ring must tell. */
+		if (active == (int)port->concurrency && port->ring)
+			irq_work_queue(&port->blocked_work);
+	} else if (iocp_port_maybe_queued(port) && !READ_ONCE(port->shut)) {
+		if (READ_ONCE(port->nr_waiting)) {
+			worker->sleep = IOCP_SLEEPS_RELEASED;
+			worker->released_at = ktime_get_mono_fast_ns();
+			worker->releases = READ_ONCE(port->st_block_releases);
+			irq_work_queue(&port->blocked_work);
+		} else {
+			iocp_port_want_thread(port, active);
+		}
+	}
+}
+
+static noinline void iocp_worker_blocked_delayed(struct iocp_worker *worker)
+{
+	struct iocp_port *port = worker->port;
+
+	WRITE_ONCE(worker->sleep, IOCP_SLEEPS_COUNTED);
+	trace_iocp_worker_blocked(port, atomic_read(&port->active));
+	irq_work_queue(&worker->delay_work);
+}
+
+/*
+ * Under the run queue's lock, so no lock may be taken here that is ever held
+ * around a wake-up.  The count is full-barrier ordered before the look at what
+ * waits; see iocp_somebody_blocked().  The ring stays: interrupts are off, it is
+ * freed a grace period after @shut was set.  One look too many does no harm.
+ */
 static void iocp_sched_out(struct preempt_notifier *notifier, struct task_struct *next)
 {
 	struct iocp_worker *worker = container_of(notifier, struct iocp_worker, notifier);
-	struct iocp_port *port = worker->port;
+	struct iocp_port *port;
+	int active;
 
 	if (unlikely(READ_ONCE(current->__state) == TASK_DEAD)) {
 		irq_work_queue(&worker->dead_work);
 		return;
 	}
 	/* Inside the wait it is not active; preempted it is (CP-31). */
-	if (!worker->active || !port->detect || !iocp_current_blocks())
+	if (!worker->watched || !iocp_current_blocks())
 		return;
+	port = worker->port;
+	atomic64_inc(&port->st_blocks);
 	if (unlikely(port->block_delay_ns)) {
-		WRITE_ONCE(worker->blocked, true);
-		atomic64_inc(&port->st_blocks);
-		trace_iocp_worker_blocked(port, atomic_read(&port->active));
-		irq_work_queue(&worker->delay_work);
+		iocp_worker_blocked_delayed(worker);
 		return;
 	}
-	worker->uncounted = true;
-	worker->releases = READ_ONCE(port->st_block_releases);
-	if (iocp_port_blocked(port))
-		worker->released_at = ktime_get_mono_fast_ns();
+	worker->sleep = IOCP_SLEEPS;
+	if (IOCP_CHECKS)
+		atomic_inc(&port->dbg_blocking);
+	active = atomic_dec_return(&port->active);
+	if (unlikely(active == (int)port->concurrency || iocp_port_maybe_queued(port) ||
+		     trace_iocp_worker_blocked_enabled()))
+		iocp_worker_blocked(worker, active);
+	if (IOCP_CHECKS)	/* after all that */
+		atomic_dec_return(&port->dbg_blocking);
 }
 
 static struct preempt_ops iocp_preempt_ops = {
@@ -305,22 +317,6 @@ int iocp_worker_join(struct iocp_port *port, struct iocp_worker **out)
 	return 0;
 }
 
-/* Under port->lock: the worker waits (CP-32a).  True if others shall go first. */
-bool iocp_worker_stop(struct iocp_worker *worker)
-{
-	if (!worker->active)
-		return false;
-	worker->active = false;
-	iocp_active_dec(worker->port);
-	return iocp_worker_settle(worker);
-}
-
-/* Under port->lock: it runs on; port->active was counted by who let it. */
-void iocp_worker_start(struct iocp_worker *worker)
-{
-	worker->active = true;
-}
-
 int iocp_worker_detach(struct iocp_port *port)
 {
 	struct iocp_worker *worker = iocp_worker_current();
@@ -352,15 +348,6 @@ int iocp_worker_join(struct iocp_port *port, struct iocp_worker **out)
 {
 	*out = NULL;
 	return 0;
-}
-
-bool iocp_worker_stop(struct iocp_worker *worker)
-{
-	return false;
-}
-
-void iocp_worker_start(struct iocp_worker *worker)
-{
 }
 
 int iocp_worker_detach(struct iocp_port *port)
