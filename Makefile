@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Everything is built below build/. Guests and what they need: see selftests/vm/.
 #
-#	KERNEL=6.1|6.12	which kernel the guest runs
+#	KERNEL=…	which kernel the guest runs: 6.1, 6.12, 6.12-rt, 7.3
 #	KDIR=…		headers of a kernel to build the module for (make modules)
 #	IOCP_DEBUG=y	the module checks a port's counts and invariants at each step
 #	V=1		show commands and all output of tests
@@ -15,7 +15,7 @@ export V IOCP_DEBUG
 default: module lib
 
 help:	## this list
-	@echo "make TARGET [KERNEL=6.1|6.12] [V=1]"
+	@echo "make TARGET [KERNEL=6.1|6.12|6.12-rt|7.3] [V=1]"
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 run:	## the main job: copy a real file (FILE=…) through callbacks in a guest, and verify it

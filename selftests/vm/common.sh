@@ -8,10 +8,14 @@ build=$repo/build
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/iocp
 me=$(basename "$0")
 
-# The kernels we know: name, Debian suite (a second one may hold a newer build of it)
+# The kernels we know: name (version, and what is special about it); Debian's suite that has it,
+# and others that may have newer builds; flavour; for those that the machine's compiler cannot
+# build modules for, the suite that has the compiler
 kernels="
-6.1	bookworm bookworm-security
-6.12	bookworm-backports
+6.1	bookworm bookworm-security	amd64
+6.12	bookworm-backports	amd64
+6.12-rt	bookworm-backports	rt-amd64
+7.3	trixie-backports	amd64	trixie
 "
 default_kernel=6.12
 
@@ -23,13 +27,13 @@ usage() { sed -n '3,/^[^#]/{s/^# \{0,1\}//p}' "$0"; exit "${1:-0}"; }
 
 kernel_names() { awk 'NF { printf "%s%s", n++ ? ", " : "", $1 }' <<<"$kernels"; }
 
-# kernel_suites NAME: the suites to look in; ends the program when NAME is none of ours
-kernel_suites() {
-	local found
-	found=$(awk -F'\t' -v k="$1" '$1 == k { print $2 }' <<<"$kernels")
-	[ -n "$found" ] || die "unknown kernel '$1': KERNEL must be one of $(kernel_names)"
-	echo "$found"
+# kernel_field NAME NUMBER: of the table; ends the program when NAME is none of ours
+kernel_field() {
+	awk -F'\t' -v k="$1" -v n="$2" '$1 == k { print $n; found = 1 } END { exit !found }' \
+		<<<"$kernels" ||
+		die "unknown kernel '$1': KERNEL must be one of $(kernel_names)"
 }
+check_kernel() { kernel_field "$1" 1 >/dev/null; }
 
 # While a long step writes nothing, tell every five seconds that it lives:
 #	with_progress "what" command args…
