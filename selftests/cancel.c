@@ -434,7 +434,8 @@ TEST_F(slow, what_waits_for_a_worker_can_be_cancelled)
 	struct iocp_cancel c = { .flags = IOCP_CANCEL_ALL_MINE };
 	struct iocp_op ops[NR_SLOW];
 	struct iocp_packet p[NR_SLOW];
-	u32 i, cancelled = 0, done = 0;
+	u32 i, ended, cancelled = 0, done = 0;
+	u64 begin = now_ns();
 
 	for (i = 0; i < NR_SLOW; i++) {
 		ops[i] = op_read(&self->as, i, self->buf + i * 4096, 4096, (u64)i << 20);
@@ -442,15 +443,19 @@ TEST_F(slow, what_waits_for_a_worker_can_be_cancelled)
 	}
 	ASSERT_EQ(NR_SLOW, submit(FD, ops, NR_SLOW, NULL));
 	ASSERT_EQ(0, cancel(FD, &c));
-	EXPECT_EQ(NR_SLOW, c.nr_cancelled + c.nr_running + c.nr_unstoppable);
+	/* Only on a machine that took longer than the device some can have ended before. */
+	ended = NR_SLOW - (c.nr_cancelled + c.nr_running + c.nr_unstoppable);
+	if (now_ns() - begin < 250 * NSEC_PER_MSEC)
+		EXPECT_EQ(0, ended);
 	/* 64 of a port run at a time. */
-	EXPECT_LE(NR_SLOW - 64, c.nr_cancelled);
+	EXPECT_LE(NR_SLOW - 64 - ended, c.nr_cancelled);
 	ASSERT_EQ(NR_SLOW, reap(FD, p, NR_SLOW));
 	for (i = 0; i < NR_SLOW; i++) {
 		cancelled += p[i].res == -ECANCELED;
 		done += p[i].res == 0 && p[i].info == 4096;
 	}
 	EXPECT_EQ(NR_SLOW, cancelled + done);
+	EXPECT_LE(ended, done);
 	EXPECT_LE(c.nr_cancelled, cancelled);
 	EXPECT_GE(c.nr_cancelled + c.nr_running, cancelled);
 	EXPECT_EQ(-ETIME, reap_none(FD));
