@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Everything is built below build/. Guests and what they need: see selftests/vm/.
 #
-#	KERNEL=…	which kernel the guest runs: 6.1, 6.12, 6.12-rt, 7.3
+#	KERNEL=…	which kernel the guest runs: 6.1, 6.12, 6.12-rt, 7.3, 6.12-debug, 6.12-kcsan
 #	KDIR=…		headers of a kernel to build the module for (make modules)
 #	IOCP_DEBUG=y	the module checks a port's counts and invariants at each step
 #	V=1		show commands and all output of tests
@@ -15,7 +15,7 @@ export V IOCP_DEBUG
 default: module lib
 
 help:	## this list
-	@echo "make TARGET [KERNEL=6.1|6.12|6.12-rt|7.3] [V=1]"
+	@echo "make TARGET [KERNEL=6.1|6.12|6.12-rt|7.3|6.12-debug|6.12-kcsan] [V=1]"
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 run:	## the main job: copy a real file (FILE=…) through callbacks in a guest, and verify it
@@ -23,6 +23,12 @@ run:	## the main job: copy a real file (FILE=…) through callbacks in a guest, 
 
 test:	## run all tests in a guest (TESTS="…": only these)
 	@$(vm)/test $(KERNEL) $(TESTS)
+
+test-debug: override KERNEL := 6.12-debug
+test-debug: test	## … on a kernel that checks memory and locks; it is built first
+
+test-kcsan: override KERNEL := 6.12-kcsan
+test-kcsan: test	## … on a kernel that looks for data races
 
 shell:	## a guest to try things in: module loaded, tools in the path; leave with "exit"
 	@$(vm)/shell $(KERNEL)
@@ -89,5 +95,5 @@ clean:	## remove what was built
 distclean: clean	## remove the cache of kernels, too
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/iocp"
 
-.PHONY: default help run test shell guest bench-cost check-style check module lib modules load \
-	unload install uninstall clean distclean
+.PHONY: default help run test test-debug test-kcsan shell guest bench-cost check-style check \
+	module lib modules load unload install uninstall clean distclean

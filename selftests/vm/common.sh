@@ -10,12 +10,15 @@ me=$(basename "$0")
 
 # The kernels we know: name (version, and what is special about it); Debian's suite that has it,
 # and others that may have newer builds; flavour; for those that the machine's compiler cannot
-# build modules for, the suite that has the compiler
+# build modules for, the suite that has the compiler. Or, in place of suite and flavour, "source"
+# and the configuration with which we build it ourselves.
 kernels="
 6.1	bookworm bookworm-security	amd64
 6.12	bookworm-backports	amd64
 6.12-rt	bookworm-backports	rt-amd64
 7.3	trixie-backports	amd64	trixie
+6.12-debug	source	debug.config
+6.12-kcsan	source	kcsan.config
 "
 default_kernel=6.12
 
@@ -34,6 +37,8 @@ kernel_field() {
 		die "unknown kernel '$1': KERNEL must be one of $(kernel_names)"
 }
 check_kernel() { kernel_field "$1" 1 >/dev/null; }
+# Is it one of ours, with all the checks that make it slow?
+is_debug_kernel() { [ "$(kernel_field "$1" 2)" = source ]; }
 
 # While a long step writes nothing, tell every five seconds that it lives:
 #	with_progress "what" command args…

@@ -9,7 +9,7 @@
 set -u
 
 # One clock for all of it: starting "timeout" for each program would take longer than they do
-[ -n "${guarded:-}" ] || guarded=1 exec timeout -k 5 240 "$0" "$@"
+[ -n "${guarded:-}" ] || guarded=1 exec timeout -k 5 "${PROGRAM_TIMEOUT:-240}" "$0" "$@"
 
 here=$(dirname "$(readlink -f "$0")")
 copy=$here/../bin/iocp-copy
