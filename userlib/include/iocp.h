@@ -485,6 +485,12 @@ int iocp_pool_create(struct iocp_pool **pool, const struct iocp_pool_params *par
 int iocp_pool_destroy(struct iocp_pool *pool);
 
 /**
+ * iocp_pool_stats() - the counters of the pool's port.
+ * Return: as iocp_stats(); -ESHUTDOWN in a child of the process that made it.
+ */
+int iocp_pool_stats(struct iocp_pool *pool, struct iocp_stats *stats);
+
+/**
  * iocp_io_create() - bring a file into a pool.
  * @io: the new object
  * @fd: as for iocp_associate(); may be closed afterwards, the file stays open

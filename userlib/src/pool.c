@@ -256,6 +256,13 @@ int iocp_pool_destroy(struct iocp_pool *pool)
 	return 0;
 }
 
+int iocp_pool_stats(struct iocp_pool *pool, struct iocp_stats *stats)
+{
+	if (!iocpi_pool_alive(pool))
+		return -ESHUTDOWN;
+	return iocp_stats(pool->port, stats);
+}
+
 void iocpi_pool_bind(struct iocp_pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);

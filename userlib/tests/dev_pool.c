@@ -107,6 +107,7 @@ static void read_much(int flags)
 {
 	int fd = open_test_file(BLOCKS * BLOCK, O_RDONLY | flags);
 	struct iocp_pool *pool = make_pool(0, 0, 0);
+	struct iocp_stats stats;
 	struct iocp_io *io;
 	int i;
 
@@ -117,6 +118,8 @@ static void read_much(int flags)
 		submit_next(io, (struct slot *)((char *)slots + i * 2 * BLOCK));
 	CHECK_EQ(iocp_io_wait(io), 0);
 	CHECK_EQ(good, READS);
+	CHECK_EQ(iocp_pool_stats(pool, &stats), 0);
+	CHECK_EQ(stats.completed, READS);
 	CHECK_EQ(iocp_pool_destroy(pool), -EBUSY);
 	CHECK_EQ(iocp_io_close(io, 0), 0);
 	CHECK_EQ(iocp_pool_destroy(pool), 0);
@@ -425,6 +428,7 @@ TEST(dead_after_fork)
 	int fd = open_test_file(BLOCK, O_RDONLY), status;
 	struct iocp_pool *pool = make_pool(0, 0, 0);
 	struct iocp_io *io, *other;
+	struct iocp_stats stats;
 	struct iocp_op op;
 	char buf[16];
 	pid_t pid;
@@ -437,6 +441,7 @@ TEST(dead_after_fork)
 		CHECK_EQ(iocp_io_wait(io), -ESHUTDOWN);
 		CHECK_EQ(iocp_io_cancel(io, NULL, NULL), -ESHUTDOWN);
 		CHECK_EQ(iocp_io_create(&other, pool, fd, count_call, &calls), -ESHUTDOWN);
+		CHECK_EQ(iocp_pool_stats(pool, &stats), -ESHUTDOWN);
 		CHECK_EQ(iocp_io_close(io, 0), 0);
 		CHECK_EQ(iocp_pool_destroy(pool), 0);
 		/* a pool of its own works */
