@@ -16,7 +16,7 @@ default: module lib
 
 help:	## this list
 	@echo "make TARGET [KERNEL=6.1|6.12|6.12-rt|7.3|6.12-debug|6.12-kcsan] [V=1]"
-	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 run:	## the main job: copy a real file (FILE=…) through callbacks in a guest, and verify it
 	@$(vm)/main $(KERNEL) $(FILE)
@@ -41,6 +41,9 @@ guest:	## run CMD="…" as root in a guest with the module loaded
 
 bench-cost:	## what the port costs in instructions, in a guest that counts them
 	@selftests/bench/cost $(KERNEL)
+
+bench-blocking:	## measure threads that block, with a port and with its peers: table and plot
+	@selftests/bench/blocking/run $(KERNEL)
 
 check-style:	## W=1, sparse and checkpatch --strict over the module; clean or an error
 	@$(vm)/check-style $(KERNEL)
@@ -95,5 +98,5 @@ clean:	## remove what was built
 distclean: clean	## remove the cache of kernels, too
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/iocp"
 
-.PHONY: default help run test test-debug test-kcsan shell guest bench-cost check-style check \
-	module lib modules load unload install uninstall clean distclean
+.PHONY: default help run test test-debug test-kcsan shell guest bench-cost bench-blocking \
+	check-style check module lib modules load unload install uninstall clean distclean
