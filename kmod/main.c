@@ -14,6 +14,7 @@
 #include <linux/uaccess.h>
 
 #include "iocp.h"
+#include "user.h"
 
 struct iocp_objects iocp_objects;
 struct workqueue_struct *iocp_io_wq;	/* operations that block */
@@ -253,7 +254,7 @@ static long iocp_post(struct iocp_port *port, void __user *uarg)
 		const struct iocp_packet __user *up = u64_to_user_ptr(a.packets);
 
 		ret = -EFAULT;
-		if (copy_from_user(&p, up + a.nr_posted, sizeof(p)))
+		if (iocp_get_words(&p, up + a.nr_posted, sizeof(p)))
 			break;
 		ret = -EINVAL;
 		if (p.flags & ~IOCP_PKT_PRIO_MASK)

@@ -8,10 +8,11 @@
  */
 #include <linux/futex.h>
 #include <poll.h>
+#include <sys/ptrace.h>
 
 #include "iocp_test.h"
 
-enum action { SPIN, TAKE, READ_PIPE, YIELD, QUIT };
+enum action { SPIN, TAKE, READ_PIPE, YIELD, LEAVE, QUIT };
 
 struct actor {
 	pthread_t thread;
@@ -22,6 +23,7 @@ struct actor {
 	u64 deadline;
 	u32 flags;
 	int ret;
+	u32 state;			/* IOCP_ENTER_*, of the last call */
 	struct iocp_packet pkt;
 	int (*block)(struct actor *a);	/* in place of reading the pipe */
 };
@@ -34,6 +36,7 @@ static void actor_take(struct actor *a)
 	};
 
 	a->ret = enter(a->fd, &e);
+	a->state = e.state;
 }
 
 static int block_in_pipe(struct actor *a)
@@ -41,6 +44,20 @@ static int block_in_pipe(struct actor *a)
 	char c;
 
 	return read(a->pipe[0], &c, 1) == 1 ? 0 : -errno;
+}
+
+static int block_in_sleep(struct actor *a)
+{
+	usleep(20000);
+	return 0;
+}
+
+/* As short as a sleep can be. */
+static int block_in_nothing(struct actor *a)
+{
+	struct timespec ts = { .tv_nsec = 1 };
+
+	return nanosleep(&ts, NULL);
 }
 
 static void *actor_main(void *arg)
@@ -56,6 +73,9 @@ static void *actor_main(void *arg)
 			break;
 		case READ_PIPE:
 			a->ret = (a->block ?: block_in_pipe)(a);
+			break;
+		case LEAVE:
+			a->ret = call(a->fd, IOCP_IOC_DETACH, NULL);
 			break;
 		case YIELD:
 			sched_yield();
@@ -102,14 +122,15 @@ static void actor_stop(struct actor *a)
 
 #define MAX_A 3
 
-#define BEGIN() do {							\
+#define BEGIN(more_features, delay_us) do {				\
 	unsigned int i;							\
 									\
 	ASSERT_EQ(0, objects_base(&self->base));			\
 	memset(&self->port, 0, sizeof(self->port));			\
 	self->port.setup.concurrency = 1;				\
 	self->port.setup.ring_entries = 4;				\
-	self->port.setup.features = IOCP_FEATURE_RING | IOCP_FEATURE_BLOCKING;	\
+	self->port.setup.features = IOCP_FEATURE_BLOCKING | (more_features);	\
+	self->port.setup.block_delay_us = delay_us;			\
 	ASSERT_EQ(0, port_create(&self->port));				\
 	ASSERT_TRUE(self->port.setup.features & IOCP_FEATURE_BLOCKING);	\
 	for (i = 0; i < MAX_A; i++) {					\
@@ -134,7 +155,7 @@ FIXTURE(block) {
 
 FIXTURE_SETUP(block)
 {
-	BEGIN();
+	BEGIN(0, 0);
 }
 
 FIXTURE_TEARDOWN(block)
@@ -203,6 +224,40 @@ static bool thread_sleeps(pid_t tid)
 	return p && (p[2] == 'S' || p[2] == 'D');
 }
 
+FIXTURE(strict) {
+	struct port port;
+	struct objects base;
+	struct actor a[MAX_A];
+};
+
+FIXTURE_SETUP(strict)
+{
+	BEGIN(IOCP_FEATURE_STRICT, 0);
+}
+
+FIXTURE_TEARDOWN(strict)
+{
+	END();
+}
+
+FIXTURE(delay) {
+	struct port port;
+	struct objects base;
+	struct actor a[MAX_A];
+};
+
+#define DELAY_MS 500
+
+FIXTURE_SETUP(delay)
+{
+	BEGIN(0, DELAY_MS * 1000);
+}
+
+FIXTURE_TEARDOWN(delay)
+{
+	END();
+}
+
 /* Only who asks for it has it, and only where the administrator lets him. */
 TEST_F(block, is_a_feature)
 {
@@ -217,7 +272,7 @@ TEST_F(block, is_a_feature)
 }
 
 /* CP-34: each block releases one thread, the newest, with the oldest packet. */
-TEST_F(block, releases_one)
+TEST_F(block, CP34_releases_one)
 {
 	ASSERT_EQ(1, post(FD, 1));
 	TAKES(0, 1);
@@ -241,7 +296,7 @@ TEST_F(block, releases_one)
 }
 
 /* CP-33: a packet that comes while the only running thread is blocked is handed over. */
-TEST_F(block, packet_comes_later)
+TEST_F(block, CP33_packet_comes_later)
 {
 	ASSERT_EQ(1, post(FD, 1));
 	TAKES(0, 1);
@@ -256,7 +311,7 @@ TEST_F(block, packet_comes_later)
 }
 
 /* Nobody waits, or nothing waits: a block is just counted. */
-TEST_F(block, with_nothing_to_release)
+TEST_F(block, CP34_with_nothing_to_release)
 {
 	ASSERT_EQ(1, post(FD, 1));
 	TAKES(0, 1);
@@ -270,7 +325,7 @@ TEST_F(block, with_nothing_to_release)
 }
 
 /* CP-36: who wakes is counted at once, and who asks while too many run waits. */
-TEST_F(block, over_the_limit)
+TEST_F(block, CP36_over_the_limit)
 {
 	ASSERT_EQ(1, post(FD, 1));
 	TAKES(0, 1);
@@ -293,7 +348,7 @@ TEST_F(block, over_the_limit)
 }
 
 /* Waiting on the port is no block, and a thread that left it is nobody's. */
-TEST_F(block, not_of_the_port)
+TEST_F(block, CP31_not_of_the_port)
 {
 	PARK(0);
 	EXPECT_EQ(0, STAT(FD, blocks));
@@ -311,7 +366,7 @@ TEST_F(block, not_of_the_port)
 }
 
 /* CP-31: spinning, yielding and being preempted are running. */
-TEST_F(block, running_is_no_block)
+TEST_F(block, CP31_running_is_no_block)
 {
 	u64 end;
 
@@ -330,10 +385,354 @@ TEST_F(block, running_is_no_block)
 	EXPECT_EQ(0, STAT(FD, blocks));
 }
 
-static int block_in_sleep(struct actor *a)
+/* CP-30: it is the call that associates; also one that ends without a packet. */
+TEST_F(block, CP30_the_call_associates)
 {
-	usleep(20000);
-	return 0;
+	EXPECT_EQ(0, STAT(FD, workers));
+	TIMES_OUT(0);
+	EXPECT_EQ(1, STAT(FD, workers));
+	TIMES_OUT(1);
+	EXPECT_EQ(2, STAT(FD, workers));
+	TIMES_OUT(1);
+	EXPECT_EQ(2, STAT(FD, workers));
+	A(2)->flags = IOCP_ENTER_NO_ASSOC;
+	TIMES_OUT(2);
+	EXPECT_EQ(2, STAT(FD, workers));
+}
+
+/* CP-35: the running thread takes the next packet, also while another waits. */
+TEST_F(block, CP35_running_thread_goes_on)
+{
+	ASSERT_EQ(1, post(FD, 1));
+	TAKES(0, 1);
+	PARK(1);
+	ASSERT_EQ(2, post_range(FD, 2, 2));
+	TAKES(0, 2);
+	TAKES(0, 3);
+	EXPECT_EQ(1, STAT(FD, waiting));
+	EXPECT_EQ(0, STAT(FD, handed));
+}
+
+/* CP-37, CP-38: with one running a newcomer times out, and then runs all the same. */
+TEST_F(block, CP37_newcomer_to_a_full_port)
+{
+	ASSERT_EQ(2, post_range(FD, 1, 2));
+	TAKES(0, 1);
+	TIMES_OUT(1);
+	EXPECT_EQ(2, STAT(FD, active));
+	/* When it blocks it lets nobody run: there is one still. */
+	BLOCK(1);
+	EXPECT_EQ(1, STAT(FD, active));
+	EXPECT_EQ(1, STAT(FD, queued));
+	WAKE(1);
+}
+
+/* CP-32b, CP-34: going to another port lets the next one run. */
+TEST_F(block, CP34_moving_releases)
+{
+	struct port other;
+
+	ASSERT_EQ(0, port_new(&other, 1, 0));
+	ASSERT_EQ(1, post(FD, 1));
+	TAKES(0, 1);
+	PARK(1);
+	ASSERT_EQ(1, post(FD, 2));
+	A(0)->fd = other.fd;
+	TIMES_OUT(0);
+	GETS(1, 2);
+	EXPECT_EQ(1, STAT(FD, active));
+	EXPECT_EQ(1, STAT(other.fd, active));
+	A(0)->fd = FD;
+	port_close(&other);
+}
+
+/* The counters of STATS that tell how the rule worked out. */
+TEST_F(block, counts_of_the_limit)
+{
+	struct iocp_packet p;
+	u64 over;
+
+	ASSERT_EQ(1, post(FD, 1));
+	/* Nobody was there for it. */
+	EXPECT_EQ(1, STAT(FD, wanted));
+	TAKES(0, 1);
+	ASSERT_EQ(1, post(FD, 2));
+	EXPECT_EQ(1, STAT(FD, wanted));
+	BLOCK(0);
+	EXPECT_EQ(2, STAT(FD, wanted));
+	EXPECT_EQ(0, STAT(FD, over_limits));
+	TAKES(1, 2);
+	EXPECT_EQ(1, STAT(FD, max_active));
+	WAKE(0);
+	EXPECT_EQ(2, STAT(FD, max_active));
+	EXPECT_EQ(1, STAT(FD, over_limits));
+	usleep(2000);
+	over = STAT(FD, over_limit_ns);
+	EXPECT_LE(2000000, over);
+	usleep(2000);
+	EXPECT_LE(over + 2000000, STAT(FD, over_limit_ns));
+	BLOCK(0);
+	over = STAT(FD, over_limit_ns);
+	usleep(2000);
+	EXPECT_EQ(over, STAT(FD, over_limit_ns));
+	/* Taken from the ring, as by who runs. */
+	ASSERT_EQ(1, post(FD, 3));
+	ASSERT_TRUE(WAIT_FOR(!ring_must_enter(&self->port)));
+	EXPECT_EQ(1, ring_take(&self->port, &p, 1));
+	EXPECT_EQ(1, STAT(FD, ring_taken));
+	EXPECT_EQ(2, STAT(FD, taken));
+	WAKE(0);
+	EXPECT_EQ(2, STAT(FD, over_limits));
+}
+
+/* WANT_THREAD: packets wait, nobody else does, and one more might run. */
+TEST_F(block, want_thread_when_all_are_blocked)
+{
+	u64 i;
+
+	ASSERT_EQ(3, post_range(FD, 1, 3));
+	for (i = 0; i < 2; i++) {
+		TAKES(i, i + 1);
+		EXPECT_EQ(IOCP_ENTER_LAST_WAITER | IOCP_ENTER_MORE, A(i)->state);
+		BLOCK(i);
+	}
+	/* As a guest it does not count itself. */
+	A(2)->flags = IOCP_ENTER_NO_ASSOC;
+	ASSERT_EQ(1, post(FD, 4));
+	TAKES(2, 3);
+	EXPECT_EQ(IOCP_ENTER_LAST_WAITER | IOCP_ENTER_MORE | IOCP_ENTER_WANT_THREAD, A(2)->state);
+	WAKE(0);
+	WAKE(1);
+}
+
+/* Releases whose blocker was back within 50 us, and those that were worth it. */
+TEST_F(block, short_blocks)
+{
+	unsigned int i;
+
+	BLOCK(2);	/* two processors for the other two */
+	ASSERT_EQ(1, post(FD, 0));
+	TAKES(1, 0);
+	PARK(0);
+	ASSERT_EQ(1, post(FD, 1));
+	BLOCK(1);
+	GETS(0, 1);
+	usleep(1000);
+	WAKE(1);
+	EXPECT_EQ(1, STAT(FD, block_releases));
+	EXPECT_EQ(0, STAT(FD, short_blocks));
+
+	A(1)->block = block_in_nothing;
+	for (i = 0; i < rounds(300) && !STAT(FD, short_blocks); i++) {
+		PARK(0);
+		ASSERT_EQ(1, post(FD, i));
+		do {
+			tell(A(1), READ_PIPE);
+			ASSERT_TRUE(WAIT_FOR(finished(A(1))));
+			/* it may be over before the thread was switched away from */
+		} while (STAT(FD, queued));
+		GETS(0, i);
+	}
+	A(1)->block = NULL;
+	WAKE(2);
+	EXPECT_EQ(i + 1, STAT(FD, block_releases));
+	EXPECT_GE(1, STAT(FD, short_blocks));
+	if (!STAT(FD, short_blocks))
+		SKIP(return, "no thread was back within 50 us on this machine");
+}
+
+/* What fdinfo says is what STATS says. */
+TEST_F(block, fdinfo_is_STATS)
+{
+	char path[64], line[128], name[64];
+	struct iocp_stats st;
+	unsigned int fields = 0;
+	struct port fresh;
+	bool live = false;
+	u64 value, want;
+	FILE *f;
+
+	ASSERT_EQ(3, post_range(FD, 1, 3));
+	TAKES(0, 1);
+	ASSERT_EQ(0, port_stats(FD, &st));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", FD);
+	f = fopen(path, "re");
+	ASSERT_NE(NULL, f);
+	while (fgets(line, sizeof(line), f)) {
+		live |= !strcmp(line, "iocp-state:\tlive\n");
+		if (sscanf(line, "iocp-%63[^:]:\t%llu", name, &value) != 2 ||
+		    !strcmp(name, "port"))
+			continue;
+		fields++;
+#define SAME(field)	if (!strcmp(name, #field)) want = st.field
+		want = ~value;
+		SAME(concurrency);
+		SAME(active);
+		SAME(waiting);
+		SAME(assocs);
+		SAME(inflight);
+		SAME(posted);
+		SAME(queued);
+		SAME(completed);
+		SAME(posts);
+		SAME(handed);
+		SAME(taken);
+		SAME(punted);
+		SAME(given_back);
+		SAME(dropped);
+		SAME(ring_broken);
+		SAME(blocks);
+		SAME(block_releases);
+		SAME(short_blocks);
+		SAME(wanted);
+		SAME(ring_taken);
+		SAME(over_limit_ns);
+		SAME(over_limits);
+		SAME(max_active);
+		SAME(workers);
+		EXPECT_EQ(want, value) {
+			TH_LOG("%s", name);
+		}
+	}
+	fclose(f);
+	EXPECT_TRUE(live);
+	EXPECT_EQ(24, fields);
+
+	/* Before SETUP there is nothing to tell. */
+	fresh.fd = port_open();
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fresh.fd);
+	f = fopen(path, "re");
+	ASSERT_NE(NULL, f);
+	for (fields = 0; fgets(line, sizeof(line), f);)
+		fields += !strncmp(line, "iocp-", 5);
+	EXPECT_EQ(2, fields);
+	fclose(f);
+	close(fresh.fd);
+}
+
+/*
+ * TR-11: who came back over the limit lets those that wait go first.  Without
+ * STRICT it would take the packet itself (CP-35), as in CP36_over_the_limit.
+ */
+TEST_F(strict, TR11_who_came_back_goes_last)
+{
+	ASSERT_EQ(1, post(FD, 1));
+	TAKES(0, 1);
+	PARK(1);
+	BLOCK(0);
+	ASSERT_EQ(1, post(FD, 2));
+	GETS(1, 2);
+	WAKE(0);
+	EXPECT_EQ(2, STAT(FD, active));
+	ASSERT_EQ(2, post_range(FD, 3, 2));
+	/* Over the limit: this one has to wait, although it is not its fault (CP-36). */
+	PARK(1);
+	EXPECT_EQ(1, STAT(FD, active));
+	/* Neither may the other take from the ring ... */
+	EXPECT_NE(0, ring_must_enter(&self->port) & IOCP_RING_MUST_ENTER_LIMIT);
+	/* ... nor does it get the packet: who waited does. */
+	TAKE_BY(0, FOREVER);
+	GETS(1, 3);
+	EXPECT_FALSE(finished(A(0)));
+	EXPECT_EQ(0, ring_must_enter(&self->port) & IOCP_RING_MUST_ENTER_LIMIT);
+	BLOCK(1);
+	GETS(0, 4);
+	WAKE(1);
+}
+
+/* With nobody to go first there is nothing to wait for. */
+TEST_F(strict, TR11_nobody_waits)
+{
+	ASSERT_EQ(2, post_range(FD, 1, 2));
+	TAKES(0, 1);
+	BLOCK(0);
+	TAKES(1, 2);
+	WAKE(0);
+	ASSERT_EQ(1, post(FD, 3));
+	BLOCK(1);
+	TAKES(0, 3);
+	EXPECT_EQ(0, ring_must_enter(&self->port) & IOCP_RING_MUST_ENTER_LIMIT);
+	WAKE(1);
+	/* A debt goes with the thread. */
+	EXPECT_NE(0, ring_must_enter(&self->port) & IOCP_RING_MUST_ENTER_LIMIT);
+	tell(A(1), LEAVE);
+	ASSERT_TRUE(WAIT_FOR(finished(A(1))));
+	EXPECT_EQ(0, A(1)->ret);
+	EXPECT_EQ(0, ring_must_enter(&self->port) & IOCP_RING_MUST_ENTER_LIMIT);
+	EXPECT_EQ(1, STAT(FD, active));
+}
+
+/* With a delay only a block that lasts lets another run. */
+TEST_F(delay, a_short_block_releases_nobody)
+{
+	ASSERT_EQ(1, post(FD, 1));
+	TAKES(0, 1);
+	PARK(1);
+	ASSERT_EQ(1, post(FD, 2));
+	A(0)->block = block_in_sleep;
+	tell(A(0), READ_PIPE);
+	ASSERT_TRUE(WAIT_FOR(finished(A(0))));
+	EXPECT_LE(1, STAT(FD, blocks));
+	EXPECT_EQ(0, STAT(FD, block_releases));
+	EXPECT_EQ(0, STAT(FD, over_limits));
+	EXPECT_EQ(1, STAT(FD, active));
+	EXPECT_EQ(1, STAT(FD, queued));
+}
+
+TEST_F(delay, a_long_block_releases_one)
+{
+	u64 start;
+
+	ASSERT_EQ(1, post(FD, 1));
+	TAKES(0, 1);
+	PARK(1);
+	ASSERT_EQ(1, post(FD, 2));
+	start = now_ns();
+	BLOCK(0);
+	GETS(1, 2);
+	EXPECT_LE(DELAY_MS * NSEC_PER_MSEC, now_ns() - start);
+	EXPECT_EQ(1, STAT(FD, block_releases));
+	EXPECT_EQ(1, STAT(FD, active));
+	/* Also a packet that comes while it counts as running waits for the delay. */
+	PARK(2);
+	start = now_ns();
+	BLOCK(1);
+	ASSERT_EQ(1, post(FD, 3));
+	GETS(2, 3);
+	EXPECT_LE(DELAY_MS * NSEC_PER_MSEC, now_ns() - start);
+	WAKE(0);
+	WAKE(1);
+	EXPECT_EQ(3, STAT(FD, active));
+}
+
+/* Its thread may go while the timer is under way, and to another port. */
+TEST_F(delay, leaving_with_the_timer_set)
+{
+	struct port other;
+	unsigned int i;
+
+	ASSERT_EQ(0, port_new(&other, 1, 0));
+	A(0)->block = block_in_sleep;
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(1, post(FD, i));
+		TAKES(0, i);
+		tell(A(0), READ_PIPE);
+		ASSERT_TRUE(WAIT_FOR(finished(A(0))));
+		if (i & 1) {
+			A(0)->fd = other.fd;
+			TIMES_OUT(0);
+			A(0)->fd = FD;
+		} else {
+			tell(A(0), LEAVE);
+			ASSERT_TRUE(WAIT_FOR(finished(A(0))));
+			EXPECT_EQ(0, A(0)->ret);
+		}
+		EXPECT_EQ(0, STAT(FD, active));
+	}
+	port_close(&other);
+	usleep(DELAY_MS * 1000 + 50000);
+	EXPECT_EQ(0, STAT(FD, active));
+	EXPECT_EQ(0, STAT(FD, block_releases));
 }
 
 static int block_in_futex(struct actor *a)
@@ -423,7 +822,7 @@ FIXTURE_VARIANT(way) {
 
 FIXTURE_SETUP(way)
 {
-	BEGIN();
+	BEGIN(0, 0);
 }
 
 FIXTURE_TEARDOWN(way)
@@ -441,7 +840,7 @@ FIXTURE_VARIANT_ADD(way, page_fault) {
 	.block = block_in_fault, .needs = "IOCP_NULLB_SLOW"
 };
 
-TEST_F(way, to_block)
+TEST_F(way, CP32c_to_block)
 {
 	if (variant->needs && !getenv(variant->needs))
 		SKIP(return, "%s is not set", variant->needs);
@@ -459,11 +858,112 @@ TEST_F(way, to_block)
 	EXPECT_EQ(2, STAT(FD, active));
 }
 
+/* The same for what is done to a thread from outside, so to another process. */
+FIXTURE(outside) {
+	struct port port;
+	struct objects base;
+	struct actor a[MAX_A];
+	pid_t pid;
+};
+
+static int stop_by_signal(pid_t pid, bool on)
+{
+	return kill(pid, on ? SIGSTOP : SIGCONT);
+}
+
+static int stop_by_ptrace(pid_t pid, bool on)
+{
+	int status;
+
+	if (!on)
+		return ptrace(PTRACE_DETACH, pid, 0, 0);
+	if (ptrace(PTRACE_SEIZE, pid, 0, 0) || ptrace(PTRACE_INTERRUPT, pid, 0, 0))
+		return -1;
+	return waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status) ? 0 : -1;
+}
+
+#define CGROUP "/sys/fs/cgroup/iocp-block"
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = -1;
+
+	if (fd < 0)
+		return -1;
+	if (write(fd, text, strlen(text)) == (ssize_t)strlen(text))
+		ret = 0;
+	close(fd);
+	return ret;
+}
+
+static int stop_by_freezer(pid_t pid, bool on)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	if (on && ((mkdir(CGROUP, 0755) && errno != EEXIST) ||
+		   write_file(CGROUP "/cgroup.procs", text)))
+		return -1;
+	return write_file(CGROUP "/cgroup.freeze", on ? "1" : "0");
+}
+
+FIXTURE_VARIANT(outside) {
+	int (*stop)(pid_t pid, bool on);
+};
+
+FIXTURE_SETUP(outside)
+{
+	BEGIN(0, 0);
+}
+
+FIXTURE_TEARDOWN(outside)
+{
+	if (self->pid > 0) {
+		kill(self->pid, SIGKILL);
+		waitpid(self->pid, NULL, 0);
+	}
+	rmdir(CGROUP);
+	END();
+}
+
+FIXTURE_VARIANT_ADD(outside, signal) { .stop = stop_by_signal };
+FIXTURE_VARIANT_ADD(outside, ptrace) { .stop = stop_by_ptrace };
+FIXTURE_VARIANT_ADD(outside, freezer) { .stop = stop_by_freezer };
+
+TEST_F(outside, CP32c_stopped_is_blocked)
+{
+	if (variant->stop == stop_by_freezer && access("/sys/fs/cgroup/cgroup.procs", W_OK))
+		SKIP(return, "no cgroups at /sys/fs/cgroup");
+	ASSERT_EQ(1, post(FD, 1));
+	self->pid = fork();
+	ASSERT_LE(0, self->pid);
+	if (!self->pid) {
+		struct actor a = { .fd = FD };
+
+		actor_take(&a);
+		for (;;)
+			;
+	}
+	ASSERT_TRUE(WAIT_FOR(!STAT(FD, queued)));
+	PARK(1);
+	ASSERT_EQ(1, post(FD, 2));
+	EXPECT_EQ(1, STAT(FD, active));
+	EXPECT_EQ(1, STAT(FD, queued));
+	ASSERT_EQ(0, variant->stop(self->pid, true)) {
+		TH_LOG("%s", strerror(errno));
+	}
+	GETS(1, 2);
+	EXPECT_EQ(1, STAT(FD, active));
+	EXPECT_EQ(1, STAT(FD, block_releases));
+	ASSERT_EQ(0, variant->stop(self->pid, false));
+	EXPECT_TRUE(WAIT_FOR(STAT(FD, active) == 2));
+}
+
 /*
  * CP-34, CP-39: exit and kill -9 of a process with a blocked worker leave the
  * counts right, and the packets to others.
  */
-TEST_F(block, killed_while_blocked)
+TEST_F(block, CP39_killed_while_blocked)
 {
 	unsigned int i, n = rounds(20);
 	struct iocp_packet p;
@@ -531,7 +1031,7 @@ static void *crowd_main(void *arg)
 	}
 }
 
-TEST_F_TIMEOUT(block, nothing_is_lost, 60)
+TEST_F_TIMEOUT(block, CP40_nothing_is_lost, 60)
 {
 	struct crowd c = { .fd = FD, .packets = rounds(20000) };
 	u64 posted = 0, lost = 0;

@@ -68,7 +68,7 @@ FIXTURE_TEARDOWN(limit)
 } while (0)
 
 /* CP-33: while as many run as may, packets wait although a thread waits. */
-TEST_F(limit, full_port_queues)
+TEST_F(limit, CP33_full_port_queues)
 {
 	ASSERT_EQ(1, post(FD, 1));
 	TAKES(0, 1);
@@ -82,7 +82,7 @@ TEST_F(limit, full_port_queues)
 }
 
 /* CP-35: the running thread takes on; the others stay where they are. */
-TEST_F(limit, running_thread_goes_on)
+TEST_F(limit, CP35_running_thread_goes_on)
 {
 	unsigned int i;
 
@@ -105,7 +105,7 @@ TEST_F(limit, running_thread_goes_on)
 }
 
 /* As many as may, not fewer. */
-TEST_F(limit, value_of_two_lets_two_run)
+TEST_F(limit, CP33_value_of_two_lets_two_run)
 {
 	static struct puppet t[3];
 	struct port p;
@@ -133,7 +133,7 @@ TEST_F(limit, value_of_two_lets_two_run)
 }
 
 /* CP-37: a thread that comes to a full port gets nothing, also with packets there. */
-TEST_F(limit, newcomer_to_a_full_port_times_out)
+TEST_F(limit, CP37_newcomer_to_a_full_port_times_out)
 {
 	ASSERT_EQ(1, post(FD, 1));
 	TAKES(0, 1);
@@ -149,7 +149,7 @@ TEST_F(limit, newcomer_to_a_full_port_times_out)
 	EXPECT_EQ(-EAGAIN, ring_take(&self->port, T(0)->pkts, 1));
 }
 
-TEST_F(limit, newcomer_to_a_full_port_waits)
+TEST_F(limit, CP37_newcomer_to_a_full_port_waits)
 {
 	ASSERT_EQ(1, post(FD, 1));
 	TAKES(0, 1);
@@ -163,7 +163,7 @@ TEST_F(limit, newcomer_to_a_full_port_waits)
 }
 
 /* CP-38: who looked once and went away holds a slot. */
-TEST_F(limit, timeout_holds_a_slot)
+TEST_F(limit, CP38_timeout_holds_a_slot)
 {
 	TIMES_OUT(0);
 	EXPECT_EQ(1, STAT(FD, active));
@@ -176,7 +176,7 @@ TEST_F(limit, timeout_holds_a_slot)
 }
 
 /* CP-36: over the limit a thread blocks although there are packets... */
-TEST_F(limit, over_the_limit_the_taker_blocks)
+TEST_F(limit, CP36_over_the_limit_the_taker_blocks)
 {
 	ASSERT_EQ(1, post(FD, 1));
 	TAKES(0, 1);
@@ -199,7 +199,7 @@ TEST_F(limit, over_the_limit_the_taker_blocks)
 }
 
 /* CP-39 */
-TEST_F(limit, exit_gives_the_slot_back)
+TEST_F(limit, CP39_exit_gives_the_slot_back)
 {
 	ASSERT_EQ(1, post(FD, 1));
 	TAKES(0, 1);
@@ -212,7 +212,7 @@ TEST_F(limit, exit_gives_the_slot_back)
 	ASSERT_EQ(0, puppet_start(T(0)));
 }
 
-TEST_F(limit, exit_of_an_idle_thread_changes_nothing)
+TEST_F(limit, CP39_exit_of_an_idle_thread_changes_nothing)
 {
 	TIMES_OUT(0);
 	puppet_detach(T(0), FD);
@@ -226,7 +226,7 @@ TEST_F(limit, exit_of_an_idle_thread_changes_nothing)
 }
 
 /* The thread that holds a packet dies by a signal, in another process. */
-TEST_F(limit, kill_gives_the_slot_back)
+TEST_F(limit, CP39_kill_gives_the_slot_back)
 {
 	int pfd[2], status;
 	char c;
@@ -262,7 +262,7 @@ TEST_F(limit, kill_gives_the_slot_back)
 }
 
 /* A fork'd child is a new thread: it holds nothing. */
-TEST_F(limit, fork_does_not_copy_the_membership)
+TEST_F(limit, CP30_fork_does_not_copy_the_membership)
 {
 	int status;
 	pid_t pid;
@@ -296,7 +296,7 @@ TEST_F(limit, fork_does_not_copy_the_membership)
 }
 
 /* exec ends the program but not the thread: it goes on holding its slot. */
-TEST_F(limit, vfork_and_exec_leave_the_parent_alone)
+TEST_F(limit, CP30_vfork_and_exec_leave_the_parent_alone)
 {
 	int status;
 	pid_t pid;
@@ -315,7 +315,7 @@ TEST_F(limit, vfork_and_exec_leave_the_parent_alone)
 	ASSERT_TRUE(puppet_done(T(0)));
 }
 
-TEST_F(limit, detach_gives_the_slot_back)
+TEST_F(limit, TR12_detach_gives_the_slot_back)
 {
 	ASSERT_EQ(1, post(FD, 1));
 	TAKES(0, 1);
@@ -329,7 +329,7 @@ TEST_F(limit, detach_gives_the_slot_back)
 }
 
 /* DETACH on a port that the thread is not in changes neither. */
-TEST_F(limit, detach_from_the_wrong_port)
+TEST_F(limit, TR12_detach_from_the_wrong_port)
 {
 	struct port other;
 
@@ -343,7 +343,7 @@ TEST_F(limit, detach_from_the_wrong_port)
 }
 
 /* CP-32 (b): waiting on another port leaves this one. */
-TEST_F(limit, moving_to_another_port_gives_the_slot_back)
+TEST_F(limit, CP32b_moving_to_another_port_gives_the_slot_back)
 {
 	struct port other;
 
@@ -367,7 +367,7 @@ TEST_F(limit, moving_to_another_port_gives_the_slot_back)
 }
 
 /* A member of a port that is closed meanwhile can go elsewhere. */
-TEST_F(limit, moving_from_a_closed_port)
+TEST_F(limit, CP30_moving_from_a_closed_port)
 {
 	struct port other;
 
@@ -381,7 +381,7 @@ TEST_F(limit, moving_from_a_closed_port)
 }
 
 /* NO_ASSOC: takes regardless of the limit, counts nowhere, changes nothing. */
-TEST_F(limit, guest_is_not_bound)
+TEST_F(limit, TR10_guest_is_not_bound)
 {
 	struct iocp_packet p;
 
@@ -402,7 +402,7 @@ TEST_F(limit, guest_is_not_bound)
 }
 
 /* TR-10: a member that polls another port as a guest stays a member. */
-TEST_F(limit, guest_elsewhere_keeps_the_membership)
+TEST_F(limit, TR10_guest_elsewhere_keeps_the_membership)
 {
 	struct port other;
 
@@ -420,7 +420,7 @@ TEST_F(limit, guest_elsewhere_keeps_the_membership)
 }
 
 /* Only waiting joins: a call that only submits leaves everything as it is. */
-TEST_F(limit, submit_alone_does_not_join)
+TEST_F(limit, CP30_submit_alone_does_not_join)
 {
 	struct iocp_op op = op_nop(1);
 
@@ -436,7 +436,7 @@ TEST_F(limit, submit_alone_does_not_join)
 }
 
 /* CP-57 */
-TEST_F(limit, batch_counts_as_one)
+TEST_F(limit, CP57_batch_counts_as_one)
 {
 	ASSERT_EQ(5, post_range(FD, 0, 5));
 	puppet_wait(T(0), FD, 8, 0, 0);
@@ -446,7 +446,7 @@ TEST_F(limit, batch_counts_as_one)
 }
 
 /* Taking from the ring by CAS does not change who is active (CP-35). */
-TEST_F(limit, cas_changes_nothing)
+TEST_F(limit, CP35_cas_changes_nothing)
 {
 	struct iocp_packet p[4];
 
@@ -460,7 +460,7 @@ TEST_F(limit, cas_changes_nothing)
 }
 
 /* A fault or a signal returns a thread that runs again (CP-31). */
-TEST_F(limit, a_fault_holds_a_slot)
+TEST_F(limit, CP31_a_fault_holds_a_slot)
 {
 	ASSERT_EQ(1, post(FD, 1));
 	T(0)->fd = FD;
@@ -475,7 +475,7 @@ TEST_F(limit, a_fault_holds_a_slot)
 	EXPECT_EQ(1, STAT(FD, active));
 }
 
-TEST_F(limit, shutdown_leaves_nobody_waiting)
+TEST_F(limit, CP50_shutdown_leaves_nobody_waiting)
 {
 	ASSERT_EQ(1, post(FD, 1));
 	TAKES(0, 1);
@@ -486,223 +486,6 @@ TEST_F(limit, shutdown_leaves_nobody_waiting)
 	EXPECT_EQ(-ESHUTDOWN, T(1)->ret);
 }
 
-/* -------------------------------------------------------- against a model */
-
-/*
- * Random commands to a few threads, one at a time; after each the port must
- * look exactly as the rules say: who returned with what, who runs, who waits,
- * what is queued.  CP-40 follows, and is checked too.
- */
-#define MODEL_T		5
-#define MODEL_Q		64
-
-struct model {
-	u32 max;
-	u32 active;
-	u64 q[MODEL_Q];
-	u32 nq;
-	int waiters[MODEL_T];		/* oldest first */
-	u32 nw;
-	struct {
-		bool active;
-		u32 room;
-		/* what the thread must return with: -1: it waits */
-		int ret;
-		u64 keys[32];
-		bool returned;
-	} t[MODEL_T];
-};
-
-static void model_take(struct model *m, int i)
-{
-	m->active++;
-	m->t[i].active = true;
-	m->t[i].returned = true;
-	m->t[i].ret = 0;
-	while (m->nq && m->t[i].ret < (int)m->t[i].room) {
-		m->t[i].keys[m->t[i].ret++] = m->q[0];
-		memmove(m->q, m->q + 1, --m->nq * sizeof(m->q[0]));
-	}
-}
-
-static void model_release(struct model *m)
-{
-	while (m->active < m->max && m->nq && m->nw)
-		model_take(m, m->waiters[--m->nw]);
-}
-
-static void model_stop(struct model *m, int i)
-{
-	if (m->t[i].active) {
-		m->t[i].active = false;
-		m->active--;
-	}
-}
-
-static void model_enter(struct model *m, int i, u32 room, bool forever)
-{
-	model_stop(m, i);
-	m->t[i].room = room;
-	if (m->active < m->max && m->nq) {
-		model_take(m, i);
-	} else if (forever) {
-		m->waiters[m->nw++] = i;
-	} else {
-		m->active++;
-		m->t[i].active = true;
-		m->t[i].ret = -ETIME;
-		m->t[i].returned = true;
-	}
-}
-
-static bool model_waits(const struct model *m, int i)
-{
-	u32 j;
-
-	for (j = 0; j < m->nw; j++)
-		if (m->waiters[j] == i)
-			return true;
-	return false;
-}
-
-FIXTURE(model) {
-	struct port port, other;
-	struct objects base;
-};
-
-FIXTURE_VARIANT(model) {
-	u32 max;
-	u32 ring;
-};
-
-FIXTURE_VARIANT_ADD(model, one) { .max = 1, .ring = 16 };
-FIXTURE_VARIANT_ADD(model, two) { .max = 2, .ring = 0 };
-FIXTURE_VARIANT_ADD(model, three) { .max = 3, .ring = 4 };
-
-FIXTURE_SETUP(model)
-{
-	PORT_FIXTURE_SETUP(variant->max, variant->ring);
-	ASSERT_EQ(0, port_new(&self->other, 8, 0));
-}
-
-FIXTURE_TEARDOWN(model)
-{
-	port_close(&self->other);
-	PORT_FIXTURE_TEARDOWN();
-}
-
-TEST_F_TIMEOUT(model, port_behaves_like_the_rules, 60)
-{
-	static struct puppet t[MODEL_T];
-	struct model m = { .max = variant->max };
-	u64 x = 0x2545f4914f6cdd1dULL + variant->max;
-	unsigned int step, n = rounds(600);
-	u64 next_key = 1;
-	int fd = self->port.fd;
-	int i, j;
-
-	for (i = 0; i < MODEL_T; i++) {
-		ASSERT_EQ(0, puppet_start(&t[i]));
-	}
-	for (step = 0; step < n; step++) {
-		const char *what = "";
-
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		i = x >> 8 & 0xff;
-		i %= MODEL_T;
-		switch (x % 8) {
-		case 0:
-		case 1:
-			if (m.nq == MODEL_Q)
-				continue;
-			what = "post";
-			m.q[m.nq++] = next_key;
-			model_release(&m);
-			ASSERT_EQ(1, post(fd, next_key++));
-			break;
-		case 2:
-		case 3:
-			if (model_waits(&m, i))
-				continue;
-			what = "enter without waiting";
-			model_enter(&m, i, 1 + (x >> 16 & 3), false);
-			puppet_wait(&t[i], fd, 1 + (x >> 16 & 3), 0, 0);
-			break;
-		case 4:
-		case 5:
-			if (model_waits(&m, i))
-				continue;
-			what = "enter and wait";
-			model_enter(&m, i, 1 + (x >> 16 & 3), true);
-			puppet_wait(&t[i], fd, 1 + (x >> 16 & 3), FOREVER, 0);
-			break;
-		case 6:
-			if (model_waits(&m, i))
-				continue;
-			if (x >> 20 & 1) {
-				what = "exit";
-				puppet_stop(&t[i]);
-				ASSERT_EQ(0, puppet_start(&t[i]));
-			} else {
-				what = "move to another port";
-				puppet_wait(&t[i], self->other.fd, 1, 0, 0);
-				ASSERT_TRUE(puppet_done(&t[i]));
-				ASSERT_EQ(-ETIME, t[i].ret);
-			}
-			model_stop(&m, i);
-			model_release(&m);
-			break;
-		case 7:
-			what = "guest";
-			if (m.nq) {
-				struct iocp_packet p;
-
-				ASSERT_EQ(1, reap_until(fd, &p, 1, 0));
-				ASSERT_EQ(m.q[0], p.key);
-				memmove(m.q, m.q + 1, --m.nq * sizeof(m.q[0]));
-			} else {
-				ASSERT_EQ(-ETIME, reap_none(fd));
-			}
-			break;
-		}
-
-		for (j = 0; j < MODEL_T; j++) {
-			int k;
-
-			if (!m.t[j].returned)
-				continue;
-			m.t[j].returned = false;
-			ASSERT_TRUE(puppet_done(&t[j])) {
-				TH_LOG("step %u (%s %d): thread %d should be back", step, what, i,
-				       j);
-			}
-			ASSERT_EQ(m.t[j].ret, t[j].ret) {
-				TH_LOG("step %u (%s %d): thread %d", step, what, i, j);
-			}
-			for (k = 0; k < t[j].ret; k++) {
-				ASSERT_EQ(m.t[j].keys[k], t[j].pkts[k].key);
-			}
-		}
-		ASSERT_TRUE(WAIT_FOR_MS(STAT(fd, active) == m.active &&
-					STAT(fd, waiting) == m.nw && STAT(fd, queued) == m.nq,
-					5000)) {
-			TH_LOG("step %u (%s %d)", step, what, i);
-			TH_LOG("active %llu for %u, waiting %llu for %u, queued %llu for %u",
-			       STAT(fd, active), m.active, STAT(fd, waiting), m.nw,
-			       STAT(fd, queued), m.nq);
-		}
-		ASSERT_FALSE(m.active < m.max && m.nq && m.nw);
-	}
-	/* Those that wait leave at the end. */
-	ASSERT_EQ(0, port_shutdown(fd, NULL));
-	for (i = 0; i < MODEL_T; i++) {
-		ASSERT_TRUE(puppet_done(&t[i]));
-		puppet_stop(&t[i]);
-	}
-}
-
 /* ------------------------------------------------------ many real threads */
 
 /*
@@ -710,6 +493,30 @@ TEST_F_TIMEOUT(model, port_behaves_like_the_rules, 60)
  * than three hold one at a time.  They only ever leave the wait with a packet,
  * so nothing may put the port over its limit.
  */
+FIXTURE(many) {
+	struct port port;
+	struct objects base;
+};
+
+FIXTURE_VARIANT(many) {
+	u32 max;
+	u32 ring;
+};
+
+FIXTURE_VARIANT_ADD(many, one) { .max = 1, .ring = 16 };
+FIXTURE_VARIANT_ADD(many, two) { .max = 2, .ring = 0 };
+FIXTURE_VARIANT_ADD(many, three) { .max = 3, .ring = 4 };
+
+FIXTURE_SETUP(many)
+{
+	PORT_FIXTURE_SETUP(variant->max, variant->ring);
+}
+
+FIXTURE_TEARDOWN(many)
+{
+	PORT_FIXTURE_TEARDOWN();
+}
+
 struct worker {
 	pthread_t thread;
 	int fd;
@@ -745,7 +552,7 @@ static void *work(void *arg)
 	}
 }
 
-TEST_F_TIMEOUT(model, never_more_than_the_value, 60)
+TEST_F_TIMEOUT(many, CP40_never_more_than_the_value, 60)
 {
 	u32 running = 0, most = 0, got = 0, n = rounds(5000), posted = 0;
 	static struct worker w[8];

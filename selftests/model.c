@@ -31,7 +31,7 @@ struct actor;
 /* What the model knows of a port; it outlives the port while actors belong to it. */
 struct mport {
 	struct port port;
-	bool ring, strict, shut;
+	bool ring, detect, strict;
 	int concurrency;
 	int active, workers, nr_owing;
 	u64 queue[NR_PRIOS][MAX_QUEUE];	/* highest first */
@@ -127,7 +127,7 @@ static void m_woke(struct actor *a)
 {
 	struct mport *p = a->mport;
 
-	if (!p || !a->active)
+	if (!p || !a->active || !p->detect)
 		return;
 	p->active++;
 	if (p->strict && !a->owes && p->active > p->concurrency) {
@@ -182,14 +182,20 @@ static void m_release(struct world *w, struct mport *p)
 	}
 }
 
+static void m_block(struct world *w, struct actor *a)
+{
+	if (!a->mport || !a->active || !a->mport->detect)
+		return;
+	a->mport->active--;
+	m_release(w, a->mport);
+}
+
 /* A command has ended: the actor blocks, or stays. */
 static void m_rest(struct world *w, struct actor *a)
 {
 	a->spins = a->stay;
-	if (a->stay || !a->mport || !a->active)
-		return;
-	a->mport->active--;
-	m_release(w, a->mport);
+	if (!a->stay)
+		m_block(w, a);
 }
 
 static void m_put(struct mport *p)
@@ -262,10 +268,8 @@ static void m_wait(struct world *w, struct actor *a, struct mport *p)
 		p->waiters[0] = a;
 		p->nr_waiting++;
 		/* Asleep as a guest it is blocked where it belongs. */
-		if (a->guest && a->mport && a->active) {
-			a->mport->active--;
-			m_release(w, a->mport);
-		}
+		if (a->guest)
+			m_block(w, a);
 		return;
 	} else {
 		a->want_ret = -ETIME;
@@ -487,10 +491,12 @@ static int new_port(struct world *w, int i)
 	p->users = 1;
 	p->concurrency = 1 + rnd(w, 3);
 	p->ring = rnd(w, 2);
-	p->strict = !rnd(w, 3);
+	p->detect = rnd(w, 5);
+	p->strict = p->detect && !rnd(w, 3);
 	p->port.setup.concurrency = p->concurrency;
 	p->port.setup.ring_entries = p->ring ? RING : 0;
-	p->port.setup.features = IOCP_FEATURE_BLOCKING | (p->strict ? IOCP_FEATURE_STRICT : 0);
+	p->port.setup.features = (p->detect ? IOCP_FEATURE_BLOCKING : 0) |
+				 (p->strict ? IOCP_FEATURE_STRICT : 0);
 	w->mport[i] = p;
 	return port_create(&p->port);
 }

@@ -32,28 +32,28 @@ static void check_fifo(struct __test_metadata *_metadata, int fd, u32 n, u32 bat
 	free(p);
 }
 
-TEST_F(list, fifo_one_at_a_time)
+TEST_F(list, CP21_fifo_one_at_a_time)
 {
 	check_fifo(_metadata, self->port.fd, 200, 1);
 }
 
-TEST_F(list, fifo_in_batches)
+TEST_F(list, CP21_fifo_in_batches)
 {
 	check_fifo(_metadata, self->port.fd, 2000, 37);
 }
 
-TEST_F(ring, fifo_one_at_a_time)
+TEST_F(ring, CP21_fifo_one_at_a_time)
 {
 	check_fifo(_metadata, self->port.fd, 200, 1);
 }
 
-TEST_F(ring, fifo_in_batches)
+TEST_F(ring, CP21_fifo_in_batches)
 {
 	check_fifo(_metadata, self->port.fd, 2000, 37);
 }
 
 /* A batch is what is there, up to the room; it never waits to fill up. */
-TEST_F(ring, batch_takes_what_is_there)
+TEST_F(ring, CP52_batch_takes_what_is_there)
 {
 	struct iocp_packet p[32];
 
@@ -81,7 +81,7 @@ TEST_F(ring, batch_of_more_than_ring)
  * CAS and more is posted: what is newer must not slip into the free slots
  * before what is older.
  */
-TEST_F(ring, refill_keeps_the_order)
+TEST_F(ring, CP21_refill_keeps_the_order)
 {
 	struct iocp_packet p[16];
 	u64 next_post = 0, next_take = 0;

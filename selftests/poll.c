@@ -17,7 +17,7 @@ static int poll_now(int fd)
 	return poll(&pfd, 1, 0) < 0 ? -errno : pfd.revents;
 }
 
-TEST_F(poll, readable_while_packets_wait)
+TEST_F(poll, CP15_readable_while_packets_wait)
 {
 	struct iocp_packet p[16];
 	int fd = self->port.fd;
@@ -60,7 +60,7 @@ TEST_F(poll, every_place_a_packet_can_wait)
 	EXPECT_EQ(0, poll_now(fd));
 }
 
-TEST_F(poll, not_readable_for_what_a_waiter_got)
+TEST_F(poll, CP15_not_readable_for_what_a_waiter_got)
 {
 	static struct puppet t;
 
@@ -114,7 +114,7 @@ static bool sleeps(pid_t tid)
 	ASSERT_TRUE(WAIT_FOR(sleeps((p)->tid)));			\
 } while (0)
 
-TEST_F(poll, a_packet_wakes_the_poller)
+TEST_F(poll, CP15_a_packet_wakes_the_poller)
 {
 	struct poller p = { .fd = self->port.fd };
 
@@ -144,7 +144,7 @@ TEST_F(poll, a_completion_wakes_the_poller)
 	close(pfd[1]);
 }
 
-TEST_F(poll, shutdown_wakes_the_poller_and_hangs_up)
+TEST_F(poll, CP15_shutdown_wakes_the_poller_and_hangs_up)
 {
 	struct poller p = { .fd = self->port.fd };
 

@@ -18,7 +18,7 @@ PORT_FIXTURE(wait, NO_LIMIT, 64)
 /* ------------------------------------------------------- order of wake-ups */
 
 /* CP-23: T1 blocks, then T0; 3, 4, 5 are posted: T0 gets 3, T1 4, the poster 5. */
-TEST_F(wait, newest_waiter_first)
+TEST_F(wait, CP23_newest_waiter_first)
 {
 	static struct puppet t0, t1;
 	int fd = self->port.fd;
@@ -73,18 +73,18 @@ static void check_lifo(struct __test_metadata *_metadata, int fd, u32 flags)
 		puppet_stop(&t[i]);
 }
 
-TEST_F(wait, lifo_of_many)
+TEST_F(wait, CP23_lifo_of_many)
 {
 	check_lifo(_metadata, self->port.fd, 0);
 }
 
-TEST_F(wait, lifo_of_guests)
+TEST_F(wait, CP23_lifo_of_guests)
 {
 	check_lifo(_metadata, self->port.fd, IOCP_ENTER_NO_ASSOC);
 }
 
 /* Guests and associated threads stand in one order. */
-TEST_F(wait, lifo_of_both)
+TEST_F(wait, CP23_lifo_of_both)
 {
 	static struct puppet a, g, b;
 	int fd = self->port.fd;
@@ -107,7 +107,7 @@ TEST_F(wait, lifo_of_both)
 }
 
 /* A thread that timed out and came back is the newest. */
-TEST_F(wait, coming_back_makes_newest)
+TEST_F(wait, CP23_coming_back_makes_newest)
 {
 	static struct puppet t0, t1;
 	int fd = self->port.fd;
@@ -132,7 +132,7 @@ TEST_F(wait, coming_back_makes_newest)
  * CP-22: a packet for a waiter never enters the queue.  The waiter cannot run
  * before we look: it shares our CPU and runs only when nobody else wants to.
  */
-TEST_F(wait, hand_over_cannot_be_stolen)
+TEST_F(wait, CP22_hand_over_cannot_be_stolen)
 {
 	static struct puppet t;
 	int fd = self->port.fd;
@@ -155,7 +155,7 @@ TEST_F(wait, hand_over_cannot_be_stolen)
 }
 
 /* A completion is handed over just like a posted packet. */
-TEST_F(wait, completions_are_handed_over)
+TEST_F(wait, CP22_completions_are_handed_over)
 {
 	static struct puppet t;
 	char buf[8];
@@ -181,7 +181,7 @@ TEST_F(wait, completions_are_handed_over)
 }
 
 /* Blocks for the first packet only. */
-TEST_F(wait, batch_does_not_wait_to_fill)
+TEST_F(wait, CP52_batch_does_not_wait_to_fill)
 {
 	static struct puppet t;
 
@@ -251,7 +251,7 @@ TEST_F(wait, deadline_is_kept)
 	}
 }
 
-TEST_F(wait, deadline_of_an_associated_thread)
+TEST_F(wait, CP38_deadline_of_an_associated_thread)
 {
 	static struct puppet t;
 	u64 deadline;
@@ -692,7 +692,7 @@ TEST_F(wait, argument_not_writable_still_takes)
 
 /* ---------------------------------------------------------------- shutdown */
 
-TEST_F(wait, shutdown_wakes_everybody)
+TEST_F(wait, CP50_shutdown_wakes_everybody)
 {
 	static struct puppet t[4];
 	int fd = self->port.fd;
@@ -719,7 +719,7 @@ TEST_F(wait, shutdown_wakes_everybody)
 		puppet_stop(&t[i]);
 }
 
-TEST_F(wait, shutdown_counts_what_it_drops)
+TEST_F(wait, CP51_shutdown_counts_what_it_drops)
 {
 	int fd = self->port.fd;
 	struct iocp_op op = op_nop(1);
@@ -785,7 +785,7 @@ TEST_F(wait, cancel_and_disassociate_work_after_shutdown)
  * CP-60: what was handed before the shutdown is delivered.  The waiter shares
  * our CPU and cannot run in between.
  */
-TEST_F(wait, handed_packets_survive_shutdown)
+TEST_F(wait, CP60_handed_packets_survive_shutdown)
 {
 	static struct puppet t;
 	u64 dropped = 9;
