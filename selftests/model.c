@@ -338,6 +338,7 @@ static void *actor_main(void *arg)
 
 	/* Who spins must not keep others from running. */
 	sched_setscheduler(0, SCHED_IDLE, &sp);
+	prctl(PR_SET_NAME, "actor");
 	__atomic_store_n(&a->tid, gettid(), __ATOMIC_RELEASE);
 	for (;;) {
 		struct iocp_enter e;
@@ -392,10 +393,12 @@ static int actor_start(struct actor *a)
 	return WAIT_FOR(__atomic_load_n(&a->tid, __ATOMIC_ACQUIRE)) ? 0 : -ETIME;
 }
 
-static void actor_go(struct actor *a)
+/* Who spins sees it; a wake-up would come late, when it blocks again. */
+static void actor_go(struct actor *a, bool spins)
 {
 	__atomic_store_n(&a->go, a->go + 1, __ATOMIC_RELEASE);
-	futex(&a->go, FUTEX_WAKE, 1);
+	if (!spins)
+		futex(&a->go, FUTEX_WAKE, 1);
 }
 
 static void on_signal(int sig)
@@ -439,6 +442,7 @@ static const char *settle(struct world *w)
 	static char what[256];
 	struct iocp_stats st;
 	int i, k, n;
+	bool ok;
 
 	while (w->nr_ended) {
 		struct actor *a = w->ended[--w->nr_ended];
@@ -466,9 +470,9 @@ static const char *settle(struct world *w)
 	for (i = 0; i < NR_PORTS; i++) {
 		struct mport *p = w->mport[i];
 
-		for (n = 0; !port_settled(p, &st) && now_ns() < end; n++)
+		for (n = 0; !(ok = port_settled(p, &st)) && now_ns() < end; n++)
 			breathe(n);
-		if (!port_settled(p, &st) || st.handed != p->handed || st.taken != p->taken ||
+		if (!ok || st.handed != p->handed || st.taken != p->taken ||
 		    st.ring_taken != p->ring_taken) {
 			snprintf(what, sizeof(what),
 				 "port %d: active %u/%d waiting %u/%d queued %llu/%d workers %u/%d handed %llu/%llu taken %llu/%llu ring %llu/%llu word %x/%x (kernel/model)",
@@ -482,6 +486,37 @@ static const char *settle(struct world *w)
 			return "CP-40 does not hold in the model";
 	}
 	return NULL;
+}
+
+/* As /proc tells it: R runs, S and D sleep. */
+static char thread_state(pid_t tid)
+{
+	char path[64], text[512], *p;
+	int fd, n;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return '-';
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	p = strrchr(text, ')');
+	return p ? p[2] : '?';
+}
+
+static void log_world(struct __test_metadata *_metadata, struct world *w)
+{
+	struct actor *a;
+	int i;
+
+	for (i = 1; i <= 16; i++)
+		TH_LOG("  %s", w->history[(w->events + i) % 16]);
+	for (a = w->actor; a < w->actor + NR_ACTORS; a++)
+		TH_LOG("  actor %d: %c, %s%s%s", (int)(a - w->actor), thread_state(a->tid),
+		       !a->mport ? "free" : a->mport == w->mport[0] ? "port 0" :
+		       a->mport == w->mport[1] ? "port 1" : "old port",
+		       a->active ? " active" : "", a->parked ? " parked" : a->spins ? " spins" : "");
 }
 
 static int new_port(struct world *w, int i)
@@ -519,6 +554,7 @@ static void command(struct world *w, struct actor *a, int spinners)
 	};
 	struct mport *p = w->mport[rnd(w, NR_PORTS)];
 	u32 what = rnd(w, 100);
+	bool spins;
 
 	a->port = &p->port;
 	a->flags = rnd(w, 8) ? 0 : IOCP_ENTER_NO_ASSOC;
@@ -550,8 +586,9 @@ static void command(struct world *w, struct actor *a, int spinners)
 	     (int)(a - w->actor), p == w->mport[1], names[a->op],
 	     a->flags && a->op <= PARK ? " as guest" : "", a->spins ? ", spinning" : "",
 	     a->stay ? ", stays" : "");
+	spins = a->spins;
 	m_command(w, a, p);
-	actor_go(a);
+	actor_go(a, spins);
 }
 
 static const char *event(struct world *w)
@@ -655,8 +692,7 @@ TEST_F_TIMEOUT(model, equals_the_port, 3000)
 	}
 	ASSERT_EQ(NULL, wrong) {
 		TH_LOG("%s", wrong);
-		for (i = 1; i <= 16; i++)
-			TH_LOG("  %s", w.history[(w.events + i) % 16]);
+		log_world(_metadata, &w);
 	}
 	for (i = 0; i < NR_PORTS; i++)
 		end_port(&w, i);
@@ -664,7 +700,7 @@ TEST_F_TIMEOUT(model, equals_the_port, 3000)
 		ASSERT_TRUE(WAIT_FOR(__atomic_load_n(&w.actor[i].done, __ATOMIC_ACQUIRE) ==
 				     w.actor[i].go));
 		w.actor[i].op = EXIT;
-		actor_go(&w.actor[i]);
+		actor_go(&w.actor[i], false);
 		pthread_join(w.actor[i].thread, NULL);
 	}
 	for (i = 0; i < NR_PORTS; i++)
