@@ -373,7 +373,7 @@ static void iocp_wake_waiter(struct iocp_port *port, struct iocp_waiter *w, int 
 	struct task_struct *task = w->task;
 
 	hlist_del(&w->node);
-	port->nr_waiting--;
+	WRITE_ONCE(port->nr_waiting, port->nr_waiting - 1);
 	/* pairs with the acquire in iocp_sleep(): w->p is there when the state is */
 	smp_store_release(&w->state, state);
 	wake_up_process(task);
@@ -412,7 +412,7 @@ static inline bool iocp_pass_on(struct iocp_port *port, const struct iocp_packet
 static void iocp_unlist(struct iocp_port *port, struct iocp_pkt *pkt, struct list_head *done)
 {
 	list_move_tail(&pkt->node, done);
-	port->nr_listed--;
+	WRITE_ONCE(port->nr_listed, port->nr_listed - 1);
 	port->words_stale = true;
 }
 
@@ -647,7 +647,7 @@ static void iocp_queue_listed(struct iocp_port *port, struct iocp_pkt *pkt, stru
 	enum iocp_list list = iocp_list_of(&pkt->p);
 
 	list_add_tail(&pkt->node, &port->lists[list]);
-	port->nr_listed++;
+	WRITE_ONCE(port->nr_listed, port->nr_listed + 1);
 	port->words_stale = true;
 	trace_iocp_packet_queued(port, &pkt->p, list);
 	iocp_port_release(port, done);
@@ -804,7 +804,7 @@ void iocp_port_give_back(struct iocp_port *port, const struct iocp_packet *p, un
 		port->st_given_back += nr;
 		list_for_each_entry_safe_reverse(pkt, next, &back, node)
 			list_move(&pkt->node, &port->lists[IOCP_LIST_FRONT]);
-		port->nr_listed += nr;
+		WRITE_ONCE(port->nr_listed, port->nr_listed + nr);
 		port->words_stale = true;
 		iocp_port_release(port, &done);
 	}
@@ -843,7 +843,7 @@ int iocp_port_shutdown(struct iocp_port *port, u64 *dropped)
 	for (i = 0; i < IOCP_NR_LISTS; i++)
 		list_splice_tail_init(&port->lists[i], &done);
 	nr = port->nr_listed;
-	port->nr_listed = 0;
+	WRITE_ONCE(port->nr_listed, 0);
 	iocp_port_unlock(port, flags);
 	list_for_each_entry(pkt, &done, node)
 		iocp_pkt_uncharge(port, pkt);

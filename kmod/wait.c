@@ -52,7 +52,7 @@ static void iocp_park(struct iocp_port *port, struct iocp_waiter *w)
 	w->state = IOCP_WAITING;
 	w->seq = ++port->waiter_seq;
 	hlist_add_head(&w->node, w->guest ? &port->guests : &port->waiters);
-	port->nr_waiting++;
+	WRITE_ONCE(port->nr_waiting, port->nr_waiting + 1);
 }
 
 /* Sleeps until the waiter's state changed, the deadline or a signal. */
@@ -134,7 +134,7 @@ again:
 		iocp_port_lock_irq(port);
 		if (w.state == IOCP_WAITING) {
 			hlist_del(&w.node);
-			port->nr_waiting--;
+			WRITE_ONCE(port->nr_waiting, port->nr_waiting - 1);
 			goto leave;
 		}
 		/* What came in the meantime wins over the signal or the deadline. */
