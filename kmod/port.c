@@ -802,8 +802,10 @@ void iocp_port_give_back(struct iocp_port *port, const struct iocp_packet *p, un
 		list_splice_init(&back, &done);
 	} else {
 		port->st_given_back += nr;
-		list_for_each_entry_safe_reverse(pkt, next, &back, node)
+		list_for_each_entry_safe_reverse(pkt, next, &back, node) {
 			list_move(&pkt->node, &port->lists[IOCP_LIST_FRONT]);
+			trace_iocp_packet_queued(port, &pkt->p, IOCP_LIST_FRONT);
+		}
 		WRITE_ONCE(port->nr_listed, port->nr_listed + nr);
 		port->words_stale = true;
 		iocp_port_release(port, &done);

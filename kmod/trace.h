@@ -99,7 +99,10 @@ DECLARE_EVENT_CLASS(iocp_worker,
 	TP_printk("port=%llu active=%d", __entry->port, __entry->active)
 );
 
-/* The current thread, a worker that ran, goes to sleep elsewhere; @active others run. */
+/*
+ * The current thread, a worker that ran, goes to sleep elsewhere; @active others
+ * run, it among them while the port's block_delay lasts.
+ */
 DEFINE_EVENT(iocp_worker, iocp_worker_blocked,
 	TP_PROTO(struct iocp_port *port, int active),
 	TP_ARGS(port, active)

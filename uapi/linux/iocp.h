@@ -406,7 +406,7 @@ struct iocp_stats {
 	__aligned_u64 completed;	/* packets made by operations, ever */
 	__aligned_u64 posts;		/* packets posted, ever */
 	__aligned_u64 handed;		/* packets given straight to a waiter */
-	__aligned_u64 taken;		/* packets that ENTER took from the queue */
+	__aligned_u64 taken;		/* packets that left the queue: for ENTER, or handed */
 	__aligned_u64 punted;		/* operations that went to the work queue */
 	__aligned_u64 given_back;	/* packets put back after a failed copy */
 	__aligned_u64 dropped;		/* packets that met a port shut down */

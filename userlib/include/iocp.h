@@ -74,6 +74,9 @@ struct iocp_port;
  * @max_inflight: operations in flight, 0: the module's default.  Of a number given
  *	here, up to 1024 have their memory in advance and are never refused for it
  * @max_posted: posted packets that may wait, 0: the module's default
+ * @flags: IOCP_PORT_*
+ * @block_delay_us: a thread that blocks counts as running for that long, at most
+ *	a second; 0, as on Windows: not at all.  See short_blocks of iocp_stats
  * @resv: zero
  */
 struct iocp_port_params {
@@ -82,8 +85,14 @@ struct iocp_port_params {
 	uint32_t ring_entries;
 	uint32_t max_inflight;
 	uint32_t max_posted;
-	uint64_t resv[4];
+	uint32_t flags;
+	uint32_t block_delay_us;
+	uint64_t resv[3];
 };
+
+/* iocp_port_params.flags; -EINVAL where the device cannot do it */
+#define IOCP_PORT_IGNORE_BLOCKS	(1U << 0)	/* a thread that blocks counts as running */
+#define IOCP_PORT_STRICT	(1U << 1)	/* who exceeded the limit waits first (TR-11) */
 
 /**
  * struct iocp_assoc - a file inside a port.

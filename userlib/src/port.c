@@ -73,6 +73,8 @@ int iocp_open(struct iocp_port **result, const struct iocp_port_params *params)
 	for (i = 0; i < ARRAY_SIZE(params->resv); i++)
 		if (params->resv[i])
 			return -EINVAL;
+	if (params->flags & ~(IOCP_PORT_IGNORE_BLOCKS | IOCP_PORT_STRICT))
+		return -EINVAL;
 	iocpi_once_fork();
 	port = calloc(1, sizeof(*port));
 	if (!port)
@@ -96,8 +98,12 @@ int iocp_open(struct iocp_port **result, const struct iocp_port_params *params)
 		setup.features = IOCP_FEATURE_RING;
 	setup.max_inflight = params->max_inflight;
 	setup.max_posted = params->max_posted;
+	setup.block_delay_us = params->block_delay_us;
 	ret = iocpi_port_call(port, IOCP_IOC_QUERY, &query);
-	setup.features |= query.features & IOCP_FEATURE_BLOCKING;
+	if (!(params->flags & IOCP_PORT_IGNORE_BLOCKS))
+		setup.features |= query.features & IOCP_FEATURE_BLOCKING;
+	if (params->flags & IOCP_PORT_STRICT)
+		setup.features |= IOCP_FEATURE_STRICT;
 	if (ret >= 0)
 		ret = iocpi_port_call(port, IOCP_IOC_SETUP, &setup);
 	if (ret < 0) {

@@ -37,9 +37,9 @@ TEST(open_says_why_it_cannot)
 	params.path = "/dev/null";
 	CHECK_EQ(iocp_open(&port, &params), -ENOTTY);
 	params.path = IOCP_DEVICE_PATH;
-	params.resv[3] = 1;
+	params.resv[2] = 1;
 	CHECK_EQ(iocp_open(&port, &params), -EINVAL);
-	params.resv[3] = 0;
+	params.resv[2] = 0;
 	CHECK_EQ(iocp_open(&port, &params), 0);
 	CHECK_EQ(iocp_close(port), 0);
 	CHECK_EQ(iocp_close(NULL), 0);

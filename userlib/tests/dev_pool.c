@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The native callback pool: accounting, growth and shrinking, closing. */
+#include <dirent.h>
 #include <sys/resource.h>
 
 #include "dev.h"
@@ -384,6 +385,174 @@ TEST(callbacks_that_wait_for_each_other)
 	CHECK_EQ(iocp_io_wait(io), 0);
 	CHECK_EQ(calls, TOGETHER);
 	iocp_io_close(io, 0);
+	CHECK_EQ(iocp_pool_destroy(pool), 0);
+}
+
+/* What a port's parameters ask for is what the kernel does. */
+TEST(port_parameters)
+{
+	struct iocp_pool_params params = { .port.flags = 1u << 31 };
+	struct iocp_stats stats;
+	struct iocp_pool *pool;
+
+	CHECK_EQ(iocp_pool_create(&pool, &params), -EINVAL);
+	params.port.flags = IOCP_PORT_STRICT | IOCP_PORT_IGNORE_BLOCKS;
+	CHECK_EQ(iocp_pool_create(&pool, &params), -EINVAL);
+	params.port.flags = IOCP_PORT_STRICT;
+	params.port.block_delay_us = IOCP_MAX_BLOCK_DELAY_US + 1;
+	CHECK_EQ(iocp_pool_create(&pool, &params), -EINVAL);
+	params.port.block_delay_us = 50;
+	params.port.concurrency = 3;
+	CHECK_EQ(iocp_pool_create(&pool, &params), 0);
+	CHECK_EQ(iocp_pool_stats(pool, &stats), 0);
+	CHECK_EQ(stats.concurrency, 3);
+	CHECK_EQ(iocp_pool_destroy(pool), 0);
+}
+
+/* Sleeps in callbacks are seen, or not, as the port was told. */
+static void sleep_a_little(struct iocp_io *io, void *context, const struct iocp_packet *packet)
+{
+	(void)io;
+	(void)context;
+	(void)packet;
+	dev_sleep_ms(5);
+	ADD(calls, 1);
+}
+
+TEST(blocks_can_be_ignored)
+{
+	uint32_t flags[] = { 0, IOCP_PORT_IGNORE_BLOCKS };
+	int fd = open_test_file(BLOCK, O_RDONLY), i, round;
+	struct iocp_op op[8];
+	char buf[16];
+
+	for (i = 0; i < 8; i++)
+		iocp_prep_read(&op[i], NULL, buf, 16, 0, NULL);
+	for (round = 0; round < 2; round++) {
+		struct iocp_pool_params params = {
+			.port.concurrency = 1, .port.flags = flags[round],
+		};
+		struct iocp_stats stats;
+		struct iocp_pool *pool;
+		struct iocp_io *io;
+
+		calls = 0;
+		CHECK_EQ(iocp_pool_create(&pool, &params), 0);
+		CHECK_EQ(iocp_io_create(&io, pool, fd, sleep_a_little, NULL), 0);
+		CHECK_EQ(iocp_io_submit(io, op, 8, NULL), 8);
+		CHECK_EQ(iocp_io_wait(io), 0);
+		CHECK_EQ(calls, 8);
+		CHECK_EQ(iocp_pool_stats(pool, &stats), 0);
+		if (round) {
+			CHECK_EQ(stats.blocks, 0);
+			CHECK_EQ(stats.max_active, 1);
+		} else {
+			CHECK(stats.blocks >= 8);
+			CHECK(stats.block_releases > 0);
+		}
+		iocp_io_close(io, 0);
+		CHECK_EQ(iocp_pool_destroy(pool), 0);
+	}
+}
+
+/*
+ * PL-6: of idle threads it is those that are idle longest which end.  The newest
+ * waiter gets the packet, so a trickle of them keeps one thread at work, and the
+ * others, which waited before it, end.
+ */
+static pid_t workers[TOGETHER], last_worker;
+static unsigned int nr_workers;
+
+static void note_thread(struct iocp_io *io, void *context, const struct iocp_packet *packet)
+{
+	(void)io;
+	(void)packet;
+	last_worker = gettid();
+	if (!context)
+		return;
+	workers[ADD(nr_workers, 1) - 1] = gettid();
+	pthread_barrier_wait(&barrier);
+}
+
+TEST(oldest_idle_thread_ends_first)
+{
+	int fd = open_test_file(BLOCK, O_RDONLY), i;
+	struct iocp_pool *pool = make_pool(TOGETHER, 0, 300);
+	struct iocp_op op[TOGETHER];
+	struct iocp_io *many, *one;
+	pid_t newest;
+	char buf[16];
+
+	CHECK_EQ(pthread_barrier_init(&barrier, NULL, TOGETHER), 0);
+	CHECK_EQ(iocp_io_create(&many, pool, fd, note_thread, &barrier), 0);
+	CHECK_EQ(iocp_io_create(&one, pool, fd, note_thread, NULL), 0);
+	for (i = 0; i < TOGETHER; i++)
+		iocp_prep_read(&op[i], NULL, buf, 16, 0, NULL);
+	CHECK_EQ(iocp_io_submit(many, op, TOGETHER, NULL), TOGETHER);
+	CHECK_EQ(iocp_io_wait(many), 0);
+	CHECK(dev_threads() >= TOGETHER);
+	dev_sleep_ms(50);	/* until all wait */
+	iocp_prep_read(&op[0], NULL, buf, 16, 0, NULL);
+	CHECK_EQ(iocp_io_submit(one, op, 1, NULL), 1);
+	CHECK_EQ(iocp_io_wait(one), 0);
+	newest = last_worker;
+	/* A third of the time after which an idle thread ends, over and over. */
+	while (dev_sleep_ms(100), dev_threads() > 2) {
+		iocp_prep_read(&op[0], NULL, buf, 16, 0, NULL);
+		CHECK_EQ(iocp_io_submit(one, op, 1, NULL), 1);
+		CHECK_EQ(iocp_io_wait(one), 0);
+		CHECK_EQ(last_worker, newest);
+	}
+	/* It is left, and perhaps a spare that it started since. */
+	CHECK_EQ(tgkill(getpid(), newest, 0), 0);
+	for (i = 0; i < TOGETHER; i++)
+		CHECK(workers[i] == newest || tgkill(getpid(), workers[i], 0) == -1);
+	iocp_io_close(many, 0);
+	iocp_io_close(one, 0);
+	CHECK_EQ(iocp_pool_destroy(pool), 0);
+}
+
+/* Times that the process' threads other than this one were switched to. */
+static long switches(void)
+{
+	char path[64], line[128];
+	long sum = 0, n;
+	struct dirent *d;
+	DIR *dir;
+	FILE *f;
+
+	dir = opendir("/proc/self/task");
+	CHECK(dir);
+	while ((d = readdir(dir))) {
+		if (atoi(d->d_name) <= 0 || atoi(d->d_name) == gettid())
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/task/%.20s/status", d->d_name);
+		f = fopen(path, "re");
+		CHECK(f);
+		while (fgets(line, sizeof(line), f))
+			if (sscanf(line, "voluntary_ctxt_switches: %ld", &n) == 1 ||
+			    sscanf(line, "nonvoluntary_ctxt_switches: %ld", &n) == 1)
+				sum += n;
+		fclose(f);
+	}
+	closedir(dir);
+	return sum;
+}
+
+/* Down to its minimum, a pool without work sleeps: no thread runs in 10 seconds. */
+TEST(idle_pool_sleeps)
+{
+	struct iocp_pool_params params = { .min_threads = 3, .idle_ms = 100 };
+	struct iocp_pool *pool;
+	long before;
+
+	CHECK_EQ(iocp_pool_create(&pool, &params), 0);
+	dev_sleep_ms(1000);
+	CHECK_EQ(dev_threads(), 3);
+	before = switches();
+	CHECK(before > 0);
+	dev_sleep_ms(10000);
+	CHECK_EQ(switches(), before);
 	CHECK_EQ(iocp_pool_destroy(pool), 0);
 }
 
