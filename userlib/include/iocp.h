@@ -488,8 +488,9 @@ int iocp_pool_create(struct iocp_pool **pool, const struct iocp_pool_params *par
 
 /**
  * iocp_pool_destroy() - end the threads and the port, and wait for them.
- * @pool: a pool without open iocp_io, or NULL; not from one of its callbacks
- * Return: 0, -EBUSY an iocp_io is open, -EDEADLK called from its callback.
+ * @pool: a pool without objects, or NULL; not from one of its callbacks
+ * Return: 0, -EBUSY an iocp_io or iocp_work is open, -EDEADLK called from its
+ * callback.
  */
 int iocp_pool_destroy(struct iocp_pool *pool);
 
@@ -498,6 +499,114 @@ int iocp_pool_destroy(struct iocp_pool *pool);
  * Return: as iocp_stats(); -ESHUTDOWN in a child of the process that made it.
  */
 int iocp_pool_stats(struct iocp_pool *pool, struct iocp_stats *stats);
+
+/**
+ * iocp_pool_close() - end the pool when its last object has ended (PL-2).
+ * @pool: a pool, or NULL; no object may be made in it after this
+ *
+ * Never waits, and may be called from callbacks, also of this pool.  What is
+ * outstanding goes on; the threads end and the memory is freed once no iocp_io
+ * and no iocp_work is left.
+ *
+ * Return: 0.
+ */
+int iocp_pool_close(struct iocp_pool *pool);
+
+/**
+ * iocp_pool_set_limits() - how many threads there are at least and at most (PL-4).
+ * @min_threads: missing ones are started before this returns; 0: as it was, or the
+ *	maximum if that is less
+ * @max_threads: at most 1023; threads above it end as soon as they are in no
+ *	callback; 0: as it was, or the minimum if that is more
+ *
+ * Return: 0, -EINVAL, or why a thread could not be started (the limits are set).
+ */
+int iocp_pool_set_limits(struct iocp_pool *pool, uint32_t min_threads, uint32_t max_threads);
+
+/**
+ * iocp_pool_set_stack_size() - for threads started from now on (PL-5).
+ * @stack_size: bytes, 0: the system's default; less than the least possible is that
+ * Return: 0.
+ */
+int iocp_pool_set_stack_size(struct iocp_pool *pool, uint64_t stack_size);
+
+/**
+ * iocp_callback_may_run_long() - the calling callback is going to take long (CI-5).
+ *
+ * The thread leaves the port until the callback returns: another one may run in its
+ * place, whether this one blocks or computes.
+ *
+ * Return: 0 another thread of the pool waits for packets or was started; -EAGAIN the
+ * pool is at its maximum, all are busy; -EINVAL not inside a callback; or why no
+ * thread could be started.
+ */
+int iocp_callback_may_run_long(void);
+
+/**
+ * iocp_callback_disassociate() - nobody need wait for the calling callback (CI-6).
+ *
+ * iocp_io_wait(), iocp_work_wait() and closes of its object do not wait for it from
+ * here on, and it may call them itself.  The object stays valid until it returns.
+ * A second call does nothing.
+ *
+ * Return: 0, -EINVAL not inside a callback.
+ */
+int iocp_callback_disassociate(void);
+
+/** struct iocp_work - a callback that a program asks for. */
+struct iocp_work;
+
+/**
+ * iocp_work_callback - what runs once for each iocp_work_submit() (PL-18).
+ * @work: the object; valid during the callback even if closed meanwhile
+ * @context: from iocp_work_create()
+ *
+ * It may run on several threads at the same time, and may submit and close @work.
+ */
+typedef void iocp_work_callback(struct iocp_work *work, void *context);
+
+/**
+ * iocp_work_create() - a callback of a pool.
+ * @priority: IOCP_PRIO_HIGH, NORMAL (or DEFAULT) or LOW; strict (PL-13)
+ * Return: 0, -EINVAL, -ENOMEM, -ESHUTDOWN the pool is of a parent process.
+ */
+int iocp_work_create(struct iocp_work **work, struct iocp_pool *pool, uint32_t priority,
+		     iocp_work_callback *callback, void *context);
+
+/**
+ * iocp_work_submit() - one callback more.
+ *
+ * It cannot fail, and usually needs no memory: an object has at most one packet in
+ * the port, whatever it has pending.  Where the kernel has none for that packet
+ * either, the call waits for it.
+ *
+ * Return: 0, -ESHUTDOWN of a parent process.
+ */
+int iocp_work_submit(struct iocp_work *work);
+
+/** iocp_work_drop() - forget submits whose callback has not begun.  Return: 0. */
+int iocp_work_drop(struct iocp_work *work);
+
+/**
+ * iocp_work_wait() - until nothing is submitted and no callback runs.
+ * Return: 0, -EDEADLK called from a callback of this object.
+ */
+int iocp_work_wait(struct iocp_work *work);
+
+/* iocp_work_close() flags */
+#define IOCP_WORK_CLOSE_NOWAIT	(1U << 0)	/* the pool frees it when it is done */
+#define IOCP_WORK_CLOSE_DROP	(1U << 1)	/* what has not begun does not run */
+
+/**
+ * iocp_work_close() - wait for its callbacks and free it.
+ * @work: the object, or NULL; not to be used by the caller after this
+ * @flags: 0, or of the above
+ *
+ * Inside a callback of this object it returns at once, as with NOWAIT.
+ *
+ * Return: 0, -EINVAL unknown flag.
+ */
+int iocp_work_close(struct iocp_work *work, unsigned int flags);
 
 /**
  * iocp_io_create() - bring a file into a pool.

@@ -6,7 +6,7 @@
  * callback:
  *	bind_lock	handle.c: which file is in which Windows port
  *	obj lock	obj.c: free slots of the table
- *	pool->lock	pool.c: starting and ending threads
+ *	pool->lock	pool.c: starting and ending threads, limits
  *	intern.lock	overlapped.c: who waits on the internal port
  *	ports lock	port.c: list of ports, for fork()
  *
@@ -79,13 +79,15 @@ static inline void list_del_init(struct list *n)
 }
 
 struct iocp_pool;
-struct _TP_CALLBACK_INSTANCE;
+struct iocpi_obj;
 
 /* What a thread is doing, for the rules that depend on it. */
 struct iocpi_thread {
 	uint64_t active_port;		/* serial of the port it may take from by CAS (A5) */
 	struct iocp_pool *pool;		/* whose worker it is */
-	uint64_t callback_id;		/* object whose callback it runs */
+	struct iocpi_obj *callback;	/* object whose callback it runs */
+	uint64_t callback_id;		/* its number, until it disassociates */
+	unsigned int left;		/* STEP_* of that */
 	bool leading;			/* it takes the internal port's packets */
 	uint32_t last_error;		/* GetLastError() */
 	int last_errno;
@@ -104,23 +106,30 @@ void iocpi_once_fork(void);
  * One word: Starts that are outstanding (what is queued in the port is still
  * among them), Starts that were forgotten, callbacks that run, and some of the
  * object's generation, so that nothing is ever done to a successor.
+ *
+ * Work objects (STATE_WORK) have no Starts to forget: pending is wide there, and one
+ * bit says that the object has its packet in the port.
  */
 struct iocpi_state {
 	uint64_t word;
 	uint32_t event;			/* futex: changes when a wait may be over */
+	uint32_t apart;			/* futex: callbacks that run and do not count above */
 };
 
 #define STATE_PENDING		UINT64_C(1)
 #define STATE_PENDING_MAX	((UINT64_C(1) << 22) - 1)
 #define STATE_SKIPPED		(UINT64_C(1) << 22)
 #define STATE_SKIPPED_MAX	((UINT64_C(1) << 20) - 1)
+#define STATE_WORK_MAX		((UINT64_C(1) << 41) - 1)	/* pending of work */
+#define STATE_QUEUED		(UINT64_C(1) << 41)		/* work: its packet is on the way */
 #define STATE_RUNNING		(UINT64_C(1) << 42)
 #define STATE_RUNNING_MAX	((UINT64_C(1) << 10) - 1)
 #define STATE_COUNTS		((UINT64_C(1) << 52) - 1)
 #define STATE_CLOSED		(UINT64_C(1) << 52)
 #define STATE_WAITERS		(UINT64_C(1) << 53)
-#define STATE_GEN_SHIFT		54
-#define STATE_GEN_MASK		((1U << 10) - 1)
+#define STATE_WORK		(UINT64_C(1) << 54)
+#define STATE_GEN_SHIFT		55
+#define STATE_GEN_MASK		((1U << 9) - 1)
 
 static inline uint32_t state_pending(uint64_t w)
 {
@@ -142,8 +151,12 @@ static inline uint32_t state_running(uint64_t w)
 #define STEP_RUN	(1U << 1)	/* a packet: run the callback */
 #define STEP_STRAY	(1U << 2)	/* a packet or a Cancel without a Start */
 #define STEP_DEAD	(1U << 3)	/* closed and nothing left: the caller frees it, once */
+#define STEP_POST	(1U << 4)	/* work: the caller posts its packet, before all else */
 
 void iocpi_state_init(struct iocpi_state *s, uint32_t gen);
+void iocpi_state_init_work(struct iocpi_state *s, uint32_t gen);
+unsigned int iocpi_state_submit(struct iocpi_state *s, uint32_t gen);
+unsigned int iocpi_state_take(struct iocpi_state *s);
 unsigned int iocpi_state_start(struct iocpi_state *s, uint32_t gen, uint32_t nr);
 unsigned int iocpi_state_cancel(struct iocpi_state *s, uint32_t gen, uint32_t nr);
 unsigned int iocpi_state_packet(struct iocpi_state *s);
@@ -166,6 +179,8 @@ enum iocpi_type {
 	IOCPI_FILE,
 	IOCPI_PORT,
 	IOCPI_IO,
+	IOCPI_WORK,
+	IOCPI_POOL,
 };
 
 #define OBJ_USER	UINT64_C(1)			/* calls that use it now */
@@ -198,6 +213,7 @@ struct iocpi_obj *iocpi_obj_alloc(enum iocpi_type type);
 void iocpi_obj_open(struct iocpi_obj *obj, uint64_t refs);
 void iocpi_obj_free(struct iocpi_obj *obj);
 uint64_t iocpi_obj_id(const struct iocpi_obj *obj);
+struct iocpi_obj *iocpi_obj_any(uint64_t id);
 struct iocpi_obj *iocpi_obj_find(uint64_t id, enum iocpi_type type);
 struct iocpi_obj *iocpi_obj_get(uint64_t id, enum iocpi_type type, uint64_t refs);
 struct iocpi_obj *iocpi_obj_close(uint64_t id, enum iocpi_type type, uint64_t refs,
@@ -249,26 +265,65 @@ int iocpi_take_active(struct iocp_port *port, struct iocp_packet *packets, unsig
 /* pool.c */
 struct iocp_pool {
 	struct iocp_port *port;
-	void (*dispatch)(const struct iocp_packet *packet);
-	uint32_t min_threads, max_threads;
 	uint64_t idle_ns;
-	size_t stack_size;
 	uint64_t fork_count;		/* of the process that its threads run in */
+	uint64_t users;			/* objects bound to it, and POOL_CLOSED */
 	pthread_mutex_t lock;
 	pthread_cond_t ended;
-	uint32_t nr_threads;		/* under lock; read without it as a hint */
-	uint32_t nr_users;		/* under lock: objects bound to it */
-	bool stopping;			/* under lock */
+	/* Under lock; read without it as hints. */
+	uint32_t min_threads, max_threads;
+	uint32_t nr_threads;
+	size_t stack_size;
+	bool keep_threads;		/* idle ones do not end */
+	bool stopping;
+	bool unowned;			/* closed: the last thread frees it */
 };
 
-int iocpi_pool_create(struct iocp_pool **pool, const struct iocp_pool_params *params,
-		      void (*dispatch)(const struct iocp_packet *packet));
 bool iocpi_pool_alive(const struct iocp_pool *pool);
 void iocpi_pool_bind(struct iocp_pool *pool);
 void iocpi_pool_unbind(struct iocp_pool *pool);
+void iocpi_pool_keep_threads(struct iocp_pool *pool);
+int iocpi_pool_add_thread(struct iocp_pool *pool);
+void iocpi_pause(void);
+
+/*
+ * callback.c - objects of a pool, and the callback that a thread is in.
+ *
+ * References in the slot's word: OBJ_OP until the state machine says that it is
+ * dead, OBJ_USER for the closing call and for callbacks that disassociated.
+ */
+struct iocpi_bound {
+	struct iocpi_obj obj;
+	struct iocp_pool *pool;
+	bool unbind_late;	/* set when closing: nobody waits, the last one unbinds */
+};
+
+void iocpi_bound_put(struct iocpi_bound *b, uint64_t refs);
+bool iocpi_bound_closing(struct iocpi_bound *b, bool wait);
+void iocpi_bound_closed(struct iocpi_bound *b, uint32_t gen, bool wait);
+void iocpi_callback_begin(struct iocpi_obj *obj, uint64_t id);
+unsigned int iocpi_callback_end(void);
 
 /* io.c */
-void iocpi_io_dispatch(const struct iocp_packet *packet);
+void iocpi_io_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet);
+
+/* work.c */
+struct iocp_work {
+	struct iocpi_bound bound;
+	uint32_t flags;			/* of its packet: the priority */
+	void (*run)(struct iocp_work *work);
+	void (*dead)(struct iocp_work *work);
+	iocp_work_callback *callback;
+	void *context;
+};
+
+struct iocp_work *iocpi_work_alloc(struct iocp_pool *pool, uint32_t priority);
+void iocpi_work_submit(struct iocp_work *work, uint32_t gen);
+int iocpi_work_try_submit(struct iocp_work *work);
+void iocpi_work_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet);
+
+/* tpio.c */
+void iocpi_tpio_dispatch(const struct iocp_packet *packet);
 
 /* Changes in every child; what was made under another value is dead here. */
 extern uint64_t iocpi_fork_count;

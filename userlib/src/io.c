@@ -5,52 +5,32 @@
  * What is outstanding is counted here and exact: iocp_io_submit() starts before it
  * issues and takes back what was not accepted.  So no packet can be a stray, and
  * the object needs no LAST packet to know that nothing more can come: dead (see
- * iostate.c) is enough.  Its slot in the table has two references, one until it
- * is dead (OBJ_OP) and one for the closing call (OBJ_USER).
+ * iostate.c) is enough.
  */
 #include <errno.h>
 
 #include "internal.h"
 
 struct iocp_io {
-	struct iocpi_obj obj;
-	struct iocp_pool *pool;
+	struct iocpi_bound bound;
 	iocp_callback *callback;
 	void *context;
 	struct iocp_assoc assoc;
 	uint32_t modes;
-	bool unbind_late;	/* set when closing: nobody waits, the last one unbinds */
 };
 
 _Static_assert(sizeof(struct iocp_io) <= IOCPI_OBJ_SIZE, "slots are too small");
 
-static void io_put(struct iocp_io *io, uint64_t refs)
+void iocpi_io_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet)
 {
-	struct iocp_pool *pool = io->pool;
-	bool unbind = READ_ONCE(io->unbind_late);
+	struct iocp_io *io = container_of(obj, struct iocp_io, bound.obj);
 
-	if (iocpi_obj_put(&io->obj, refs) & OBJ_REFS)
-		return;
-	iocpi_obj_free(&io->obj);
-	if (unbind)
-		iocpi_pool_unbind(pool);
-}
-
-void iocpi_io_dispatch(const struct iocp_packet *packet)
-{
-	struct iocpi_obj *obj = iocpi_obj_find(packet->key, IOCPI_IO);
-	struct iocp_io *io = container_of(obj, struct iocp_io, obj);
-
-	/* Not ours: somebody posts into the pool's port. */
-	if (!obj || (packet->flags & IOCP_PKT_KIND_MASK) != IOCP_PKT_KIND_IO)
-		return;
 	if (!(iocpi_state_packet(&obj->state) & STEP_RUN))
 		return;
-	iocpi_self.callback_id = packet->key;
+	iocpi_callback_begin(obj, packet->key);
 	io->callback(io, io->context, packet);
-	iocpi_self.callback_id = 0;
-	if (iocpi_state_done(&obj->state) & STEP_DEAD)
-		io_put(io, OBJ_OP);
+	if (iocpi_callback_end() & STEP_DEAD)
+		iocpi_bound_put(&io->bound, OBJ_OP);
 }
 
 int iocp_io_create_with(struct iocp_io **result, struct iocp_pool *pool, int fd, uint32_t flags,
@@ -67,8 +47,8 @@ int iocp_io_create_with(struct iocp_io **result, struct iocp_pool *pool, int fd,
 	obj = iocpi_obj_alloc(IOCPI_IO);
 	if (!obj)
 		return -ENOMEM;
-	io = container_of(obj, struct iocp_io, obj);
-	io->pool = pool;
+	io = container_of(obj, struct iocp_io, bound.obj);
+	io->bound.pool = pool;
 	io->callback = callback;
 	io->context = context;
 	io->modes = modes;
@@ -111,13 +91,13 @@ static bool io_may_be_done(const struct iocp_io *io, const struct iocp_op *ops, 
 int iocp_io_submit(struct iocp_io *io, struct iocp_op *ops, unsigned int nr,
 		   struct iocp_result *results)
 {
-	uint32_t gen = iocpi_obj_gen(&io->obj);
+	uint32_t gen = iocpi_obj_gen(&io->bound.obj);
 	unsigned int i, queued = 0;
 	int ret;
 
 	if (!nr)
 		return 0;
-	if (!iocpi_pool_alive(io->pool))
+	if (!iocpi_pool_alive(io->bound.pool))
 		return -ESHUTDOWN;
 	if (!results && io_may_be_done(io, ops, nr))
 		return -EINVAL;
@@ -128,62 +108,54 @@ int iocp_io_submit(struct iocp_io *io, struct iocp_op *ops, unsigned int nr,
 		ops[i].assoc = io->assoc.index;
 		ops[i].assoc_gen = io->assoc.gen;
 	}
-	if (!iocpi_state_start(&io->obj.state, gen, nr))
+	if (!iocpi_state_start(&io->bound.obj.state, gen, nr))
 		return -ESHUTDOWN;
-	ret = iocp_submit(io->pool->port, ops, nr, results);
+	ret = iocp_submit(io->bound.pool->port, ops, nr, results);
 	for (i = 0; (int)i < ret; i++)
 		queued += !results || results[i].state == IOCP_RESULT_QUEUED;
-	if (queued < nr && iocpi_state_cancel(&io->obj.state, gen, nr - queued) & STEP_DEAD)
-		io_put(io, OBJ_OP);
+	if (queued < nr && iocpi_state_cancel(&io->bound.obj.state, gen, nr - queued) & STEP_DEAD)
+		iocpi_bound_put(&io->bound, OBJ_OP);
 	/* Lost a race with iocp_io_close(), which is not the caller's fault. */
 	return ret == -ENOENT ? -ESHUTDOWN : ret;
 }
 
 int iocp_io_cancel(struct iocp_io *io, const void *overlapped, struct iocp_cancel_counts *counts)
 {
-	if (!iocpi_pool_alive(io->pool))
+	if (!iocpi_pool_alive(io->bound.pool))
 		return -ESHUTDOWN;
 	if (!overlapped)
-		return iocp_cancel_assoc(io->pool->port, &io->assoc, counts);
-	return iocp_cancel_overlapped(io->pool->port, &io->assoc, overlapped, counts);
+		return iocp_cancel_assoc(io->bound.pool->port, &io->assoc, counts);
+	return iocp_cancel_overlapped(io->bound.pool->port, &io->assoc, overlapped, counts);
 }
 
 int iocp_io_wait(struct iocp_io *io)
 {
-	if (!iocpi_pool_alive(io->pool))
+	if (!iocpi_pool_alive(io->bound.pool))
 		return -ESHUTDOWN;
-	if (iocpi_self.callback_id == iocpi_obj_id(&io->obj))
+	if (iocpi_self.callback_id == iocpi_obj_id(&io->bound.obj))
 		return -EDEADLK;
-	iocpi_state_wait(&io->obj.state, iocpi_obj_gen(&io->obj));
+	iocpi_state_wait(&io->bound.obj.state, iocpi_obj_gen(&io->bound.obj));
 	return 0;
 }
 
 int iocp_io_close(struct iocp_io *io, unsigned int flags)
 {
-	struct iocp_pool *pool;
-	uint64_t id;
+	struct iocpi_obj *obj;
 	uint32_t gen;
 	bool wait;
 
 	if (flags & ~IOCP_IO_CLOSE_NOWAIT)
 		return -EINVAL;
-	if (!io || !iocpi_pool_alive(io->pool))
+	if (!io || !iocpi_pool_alive(io->bound.pool))
 		return 0;
-	id = iocpi_obj_id(&io->obj);
-	gen = iocpi_obj_gen(&io->obj);
-	pool = io->pool;
-	wait = iocpi_self.callback_id != id && !(flags & IOCP_IO_CLOSE_NOWAIT);
-	if (!iocpi_obj_close(id, IOCPI_IO, OBJ_USER, NULL))
+	obj = &io->bound.obj;
+	gen = iocpi_obj_gen(obj);
+	wait = iocpi_self.callback_id != iocpi_obj_id(obj) && !(flags & IOCP_IO_CLOSE_NOWAIT);
+	if (!iocpi_bound_closing(&io->bound, wait))
 		return 0;
-	WRITE_ONCE(io->unbind_late, !wait);
-	if (iocpi_state_close(&io->obj.state, gen) & STEP_DEAD)
-		iocpi_obj_put(&io->obj, OBJ_OP);
-	iocp_disassociate(pool->port, &io->assoc, IOCP_DISASSOC_CANCEL, NULL);
-	if (wait)
-		iocpi_state_wait(&io->obj.state, gen);
-	io_put(io, OBJ_USER);
-	/* A worker may still be on its way out of the object, not of the pool. */
-	if (wait)
-		iocpi_pool_unbind(pool);
+	if (iocpi_state_close(&obj->state, gen) & STEP_DEAD)
+		iocpi_bound_put(&io->bound, OBJ_OP);
+	iocp_disassociate(io->bound.pool->port, &io->assoc, IOCP_DISASSOC_CANCEL, NULL);
+	iocpi_bound_closed(&io->bound, gen, wait);
 	return 0;
 }

@@ -10,6 +10,14 @@
  *	drain		pending = skipped = 0			(nothing can come any more)
  *	close		no Start any more
  *
+ * Of work, whose packet stands for all that is pending and is in the port once:
+ *
+ *	submit		pending++; post the packet if it is not on the way
+ *	take		pending--, running++ and run; post the packet again if some is left,
+ *			before the callback runs: others can run the next one meanwhile,
+ *			and other objects have their turn in between (PL-18)
+ *	forget		pending = 0; the packet comes and finds nothing
+ *
  * What is queued is among pending, because the port holds it until a worker
  * takes it.  Idle, which waits are for: pending and running are 0.  Dead: closed
  * and all three 0; the step that makes it so says STEP_DEAD, no other does.
@@ -32,7 +40,9 @@ static bool state_is(uint64_t word, uint32_t gen)
 
 static bool state_idle(uint64_t word)
 {
-	return !state_pending(word) && !state_running(word);
+	uint64_t pending = word & STATE_WORK ? STATE_WORK_MAX : STATE_PENDING_MAX;
+
+	return !(word & (pending | STATE_RUNNING_MAX * STATE_RUNNING));
 }
 
 /* Tries to make @from into @to; what follows from the new state is in *step. */
@@ -59,6 +69,11 @@ void iocpi_state_init(struct iocpi_state *s, uint32_t gen)
 {
 	/* event goes on counting: somebody may still look at the predecessor's */
 	store_release(&s->word, state_gen(gen));
+}
+
+void iocpi_state_init_work(struct iocpi_state *s, uint32_t gen)
+{
+	store_release(&s->word, state_gen(gen) | STATE_WORK);
 }
 
 unsigned int iocpi_state_start(struct iocpi_state *s, uint32_t gen, uint32_t nr)
@@ -116,6 +131,40 @@ unsigned int iocpi_state_packet(struct iocpi_state *s)
 	return step;
 }
 
+unsigned int iocpi_state_submit(struct iocpi_state *s, uint32_t gen)
+{
+	uint64_t word = READ_ONCE(s->word);
+	unsigned int step;
+
+	do {
+		step = word & STATE_QUEUED ? STEP_OK : STEP_OK | STEP_POST;
+		if (!state_is(word, gen) || (word & STATE_CLOSED))
+			return 0;
+	} while (!state_step(s, &word, (word + STATE_PENDING) | STATE_QUEUED, &step));
+	return step;
+}
+
+/* The packet of work, which keeps the object. */
+unsigned int iocpi_state_take(struct iocpi_state *s)
+{
+	uint64_t word = READ_ONCE(s->word), to;
+	unsigned int step;
+
+	do {
+		step = STEP_OK;
+		to = word & ~STATE_QUEUED;
+		if (word & STATE_WORK_MAX) {
+			to += STATE_RUNNING - STATE_PENDING;
+			step |= STEP_RUN;
+		}
+		if (to & STATE_WORK_MAX) {
+			to |= STATE_QUEUED;
+			step |= STEP_POST;
+		}
+	} while (!state_step(s, &word, to, &step));
+	return step;
+}
+
 unsigned int iocpi_state_done(struct iocpi_state *s)
 {
 	uint64_t word = READ_ONCE(s->word);
@@ -129,19 +178,23 @@ unsigned int iocpi_state_done(struct iocpi_state *s)
 
 unsigned int iocpi_state_forget(struct iocpi_state *s, uint32_t gen)
 {
-	uint64_t word = READ_ONCE(s->word), skipped;
+	uint64_t word = READ_ONCE(s->word), to, skipped;
 	unsigned int step;
 
 	do {
 		step = STEP_OK;
 		if (!state_is(word, gen))
 			return 0;
+		if (word & STATE_WORK) {
+			to = word & ~STATE_WORK_MAX;
+			continue;
+		}
 		skipped = state_skipped(word) + state_pending(word);
 		if (skipped > STATE_SKIPPED_MAX)
 			skipped = STATE_SKIPPED_MAX;	/* the rest come as strays */
-	} while (!state_step(s, &word,
-			     (word & ~(STATE_PENDING_MAX | STATE_SKIPPED_MAX * STATE_SKIPPED)) |
-			     skipped * STATE_SKIPPED, &step));
+		to = (word & ~(STATE_PENDING_MAX | STATE_SKIPPED_MAX * STATE_SKIPPED)) |
+		     skipped * STATE_SKIPPED;
+	} while (!state_step(s, &word, to, &step));
 	return step;
 }
 

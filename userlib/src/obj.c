@@ -106,7 +106,7 @@ uint64_t iocpi_obj_id(const struct iocpi_obj *obj)
 }
 
 /* By number, without a reference: the caller knows why it stays, or checks again. */
-struct iocpi_obj *iocpi_obj_find(uint64_t id, enum iocpi_type type)
+struct iocpi_obj *iocpi_obj_any(uint64_t id)
 {
 	uint32_t index = (id >> OBJ_INDEX_SHIFT) & ((1U << OBJ_INDEX_BITS) - 1);
 	struct iocpi_obj *obj;
@@ -114,10 +114,16 @@ struct iocpi_obj *iocpi_obj_find(uint64_t id, enum iocpi_type type)
 	if (id >> (OBJ_ID_GEN + OBJ_GEN_BITS) || id & ((1U << OBJ_INDEX_SHIFT) - 1))
 		return NULL;
 	obj = obj_at(index);
-	if (!obj || load_acquire(&obj->word) >> OBJ_GEN_SHIFT != id >> OBJ_ID_GEN ||
-	    READ_ONCE(obj->type) != type)
+	if (!obj || load_acquire(&obj->word) >> OBJ_GEN_SHIFT != id >> OBJ_ID_GEN)
 		return NULL;
 	return obj;
+}
+
+struct iocpi_obj *iocpi_obj_find(uint64_t id, enum iocpi_type type)
+{
+	struct iocpi_obj *obj = iocpi_obj_any(id);
+
+	return obj && READ_ONCE(obj->type) == type ? obj : NULL;
 }
 
 /* By number, if it is open; with @refs added. */

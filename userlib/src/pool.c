@@ -13,10 +13,15 @@
  * or a start failed.  Shrinking: a worker that got nothing for idle_ns ends, down
  * to min_threads; at that number they wait without a deadline, so an idle pool
  * sleeps for good.  The port serves the newest waiter, so it is the oldest idle
- * ones that end.
+ * ones that end.  A maximum that was lowered ends busy ones too, between callbacks.
  *
- * Locking: pool->lock covers the counts; only starting, ending and binding take
- * it.
+ * The key of a packet is the number of the object that it is for.
+ *
+ * End: iocp_pool_destroy() waits for the threads; iocp_pool_close() leaves the pool
+ * to its objects, and the last thread frees it.
+ *
+ * Locking: pool->lock covers what it says in internal.h; only starting and ending a
+ * thread and changing a limit take it.
  */
 #include <errno.h>
 #include <signal.h>
@@ -28,30 +33,69 @@
 #define DEFAULT_MAX_THREADS	500		/* PL-3 */
 #define DEFAULT_IDLE_MS		10000		/* PL-6 */
 #define NSEC_PER_MSEC		UINT64_C(1000000)
+#define POOL_CLOSED		(UINT64_C(1) << 63)
 
 bool iocpi_pool_alive(const struct iocp_pool *pool)
 {
 	return pool->fork_count == iocpi_fork_count;
 }
 
+/* The kernel has no memory, and some is needed to go on. */
+void iocpi_pause(void)
+{
+	static const struct timespec delay = { .tv_nsec = 10 * NSEC_PER_MSEC };
+
+	nanosleep(&delay, NULL);
+}
+
 static void pool_grow(struct iocp_pool *pool);
 
+/* Without threads left; or of a parent process. */
+static void pool_free(struct iocp_pool *pool)
+{
+	iocp_close(pool->port);
+	pthread_cond_destroy(&pool->ended);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+/* One thread less, under the lock, which it gives back; the pool may go with it. */
+static void pool_thread_gone(struct iocp_pool *pool)
+{
+	bool last = false;
+
+	WRITE_ONCE(pool->nr_threads, pool->nr_threads - 1);
+	if (!pool->nr_threads) {
+		last = pool->unowned;
+		pthread_cond_signal(&pool->ended);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	if (last)
+		pool_free(pool);
+}
+
+enum retire {
+	RETIRE_SURPLUS,		/* more threads than the maximum */
+	RETIRE_IDLE,
+	RETIRE_SHUTDOWN,
+};
+
 /* True if this worker is to end; it is not counted then any more. */
-static bool pool_retire(struct iocp_pool *pool, bool shutdown)
+static bool pool_retire(struct iocp_pool *pool, enum retire why)
 {
 	bool end;
 
 	pthread_mutex_lock(&pool->lock);
-	end = shutdown || pool->nr_threads > pool->min_threads;
-	if (end) {
-		/* Before the count: after it the pool and its port may go. */
-		iocp_detach(pool->port);
-		WRITE_ONCE(pool->nr_threads, pool->nr_threads - 1);
-		if (!pool->nr_threads)
-			pthread_cond_signal(&pool->ended);
+	end = why == RETIRE_SHUTDOWN || pool->nr_threads > pool->max_threads ||
+	      (why == RETIRE_IDLE && !pool->keep_threads && pool->nr_threads > pool->min_threads);
+	if (!end) {
+		pthread_mutex_unlock(&pool->lock);
+		return false;
 	}
-	pthread_mutex_unlock(&pool->lock);
-	return end;
+	/* Before the count: after it the pool and its port may go. */
+	iocp_detach(pool->port);
+	pool_thread_gone(pool);
+	return true;
 }
 
 static int pool_next(struct iocp_pool *pool, struct iocp_packet *packet)
@@ -62,7 +106,8 @@ static int pool_next(struct iocp_pool *pool, struct iocp_packet *packet)
 	if (iocpi_take_active(pool->port, packet, 1) == 1)
 		return 1;
 	e.packets = (uintptr_t)packet;
-	if (READ_ONCE(pool->nr_threads) > pool->min_threads)
+	if (!READ_ONCE(pool->keep_threads) &&
+	    READ_ONCE(pool->nr_threads) > READ_ONCE(pool->min_threads))
 		e.deadline = iocp_deadline_ns(pool->idle_ns);
 	ret = iocp_enter(pool->port, &e);
 	if (ret > 0 && e.state & (IOCP_ENTER_LAST_WAITER | IOCP_ENTER_WANT_THREAD))
@@ -70,9 +115,30 @@ static int pool_next(struct iocp_pool *pool, struct iocp_packet *packet)
 	return ret;
 }
 
+/* What is known by no number is for nobody: a stale packet, or a call to look up. */
+static void pool_dispatch(const struct iocp_packet *packet)
+{
+	struct iocpi_obj *obj = iocpi_obj_any(packet->key);
+	uint32_t kind = packet->flags & IOCP_PKT_KIND_MASK;
+
+	switch (obj ? READ_ONCE(obj->type) : IOCPI_FREE) {
+	case IOCPI_FILE:
+		if (kind == IOCP_PKT_KIND_IO)
+			iocpi_tpio_dispatch(packet);
+		break;
+	case IOCPI_IO:
+		if (kind == IOCP_PKT_KIND_IO)
+			iocpi_io_dispatch(obj, packet);
+		break;
+	case IOCPI_WORK:
+		if (kind == IOCP_PKT_KIND_POST)
+			iocpi_work_dispatch(obj, packet);
+		break;
+	}
+}
+
 static void *pool_worker(void *arg)
 {
-	static const struct timespec no_memory_delay = { .tv_nsec = 10 * NSEC_PER_MSEC };
 	struct iocp_pool *pool = arg;
 	struct iocp_packet packet;
 	int ret;
@@ -81,16 +147,19 @@ static void *pool_worker(void *arg)
 	pthread_setname_np(pthread_self(), "iocp-pool");
 	iocpi_self.pool = pool;
 	for (;;) {
+		if (READ_ONCE(pool->nr_threads) > READ_ONCE(pool->max_threads) &&
+		    pool_retire(pool, RETIRE_SURPLUS))
+			return NULL;
 		ret = pool_next(pool, &packet);
 		if (likely(ret > 0)) {
-			pool->dispatch(&packet);
+			pool_dispatch(&packet);
 		} else if (ret == -ETIME || ret == -ESHUTDOWN) {
-			if (pool_retire(pool, ret == -ESHUTDOWN))
+			if (pool_retire(pool, ret == -ETIME ? RETIRE_IDLE : RETIRE_SHUTDOWN))
 				return NULL;
 		} else if (ret != -EINTR) {
 			/* The kernel had no memory to let the thread wait. */
 			iocpi_debug("worker: %s", strerror(-ret));
-			nanosleep(&no_memory_delay, NULL);
+			iocpi_pause();
 		}
 	}
 }
@@ -102,7 +171,7 @@ static int pool_start_thread(struct iocp_pool *pool)
 	sigset_t block, saved;
 	pthread_attr_t attr;
 	pthread_t thread;
-	size_t i;
+	size_t i, stack;
 	int ret;
 
 	sigfillset(&block);
@@ -112,8 +181,9 @@ static int pool_start_thread(struct iocp_pool *pool)
 	if (ret)
 		return -ret;
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	if (pool->stack_size)
-		ret = pthread_attr_setstacksize(&attr, pool->stack_size);
+	stack = READ_ONCE(pool->stack_size);
+	if (stack)
+		ret = pthread_attr_setstacksize(&attr, stack);
 	if (!ret) {
 		pthread_sigmask(SIG_SETMASK, &block, &saved);
 		ret = pthread_create(&thread, &attr, pool_worker, pool);
@@ -123,10 +193,10 @@ static int pool_start_thread(struct iocp_pool *pool)
 	return -ret;
 }
 
-/* One thread more, if it may be; a negative errno if it could not be started. */
-static int pool_add_thread(struct iocp_pool *pool)
+/* One thread more.  1; 0 the maximum is reached; or a negative errno. */
+int iocpi_pool_add_thread(struct iocp_pool *pool)
 {
-	int ret = 0;
+	int ret;
 
 	pthread_mutex_lock(&pool->lock);
 	if (pool->stopping || pool->nr_threads >= pool->max_threads) {
@@ -137,13 +207,10 @@ static int pool_add_thread(struct iocp_pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 
 	ret = pool_start_thread(pool);
-	if (ret) {
-		pthread_mutex_lock(&pool->lock);
-		WRITE_ONCE(pool->nr_threads, pool->nr_threads - 1);
-		if (!pool->nr_threads)
-			pthread_cond_signal(&pool->ended);
-		pthread_mutex_unlock(&pool->lock);
-	}
+	if (!ret)
+		return 1;
+	pthread_mutex_lock(&pool->lock);
+	pool_thread_gone(pool);
 	return ret;
 }
 
@@ -152,20 +219,11 @@ static void pool_grow(struct iocp_pool *pool)
 {
 	int ret;
 
-	if (READ_ONCE(pool->nr_threads) >= pool->max_threads)
+	if (READ_ONCE(pool->nr_threads) >= READ_ONCE(pool->max_threads))
 		return;
-	ret = pool_add_thread(pool);
-	if (ret)
+	ret = iocpi_pool_add_thread(pool);
+	if (ret < 0)
 		iocpi_debug("no thread: %s", strerror(-ret));
-}
-
-/* Without threads left; or of a parent process. */
-static void pool_free(struct iocp_pool *pool)
-{
-	iocp_close(pool->port);
-	pthread_cond_destroy(&pool->ended);
-	pthread_mutex_destroy(&pool->lock);
-	free(pool);
 }
 
 static void pool_stop(struct iocp_pool *pool)
@@ -181,10 +239,18 @@ static void pool_stop(struct iocp_pool *pool)
 	pool_free(pool);
 }
 
-int iocpi_pool_create(struct iocp_pool **result, const struct iocp_pool_params *params,
-		      void (*dispatch)(const struct iocp_packet *packet))
+/* What glibc would refuse is what it can do at least. */
+static size_t pool_stack_size(uint64_t size)
+{
+	size_t least = PTHREAD_STACK_MIN;
+
+	return size && size < least ? least : size;
+}
+
+int iocp_pool_create(struct iocp_pool **result, const struct iocp_pool_params *params)
 {
 	static const struct iocp_pool_params defaults;
+	struct iocp_port_params port;
 	struct iocp_pool *pool;
 	uint32_t i;
 	int ret;
@@ -199,17 +265,20 @@ int iocpi_pool_create(struct iocp_pool **result, const struct iocp_pool_params *
 	pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return -ENOMEM;
-	pool->dispatch = dispatch;
 	pool->min_threads = params->min_threads ? params->min_threads : 1;
 	pool->max_threads = params->max_threads ? params->max_threads : DEFAULT_MAX_THREADS;
 	pool->idle_ns = (params->idle_ms ? params->idle_ms : DEFAULT_IDLE_MS) * NSEC_PER_MSEC;
-	pool->stack_size = params->stack_size;
+	pool->stack_size = pool_stack_size(params->stack_size);
 	pool->fork_count = iocpi_fork_count;
 	if (pool->min_threads > pool->max_threads || pool->max_threads > STATE_RUNNING_MAX) {
 		free(pool);
 		return -EINVAL;
 	}
-	ret = iocp_open(&pool->port, &params->port);
+	/* As many as there can be work objects, each with one packet. */
+	port = params->port;
+	if (!port.max_posted)
+		port.max_posted = UINT32_MAX;
+	ret = iocp_open(&pool->port, &port);
 	if (ret) {
 		free(pool);
 		return ret;
@@ -218,8 +287,8 @@ int iocpi_pool_create(struct iocp_pool **result, const struct iocp_pool_params *
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->ended, NULL);
 	for (i = 0; i < pool->min_threads; i++) {
-		ret = pool_add_thread(pool);
-		if (ret) {
+		ret = iocpi_pool_add_thread(pool);
+		if (ret < 0) {
 			pool_stop(pool);
 			return ret;
 		}
@@ -228,29 +297,23 @@ int iocpi_pool_create(struct iocp_pool **result, const struct iocp_pool_params *
 	return 0;
 }
 
-int iocp_pool_create(struct iocp_pool **pool, const struct iocp_pool_params *params)
+/* A copy of the parent's: its lock and threads mean nothing here. */
+static int pool_forget(struct iocp_pool *pool)
 {
-	return iocpi_pool_create(pool, params, iocpi_io_dispatch);
+	iocp_close(pool->port);
+	free(pool);
+	return 0;
 }
 
 int iocp_pool_destroy(struct iocp_pool *pool)
 {
-	bool busy;
-
 	if (!pool)
 		return 0;
-	if (!iocpi_pool_alive(pool)) {
-		/* A copy of the parent's: its lock and threads mean nothing here. */
-		iocp_close(pool->port);
-		free(pool);
-		return 0;
-	}
+	if (!iocpi_pool_alive(pool))
+		return pool_forget(pool);
 	if (iocpi_self.pool == pool)
 		return -EDEADLK;
-	pthread_mutex_lock(&pool->lock);
-	busy = pool->nr_users;
-	pthread_mutex_unlock(&pool->lock);
-	if (busy)
+	if (load_acquire(&pool->users))
 		return -EBUSY;
 	pool_stop(pool);
 	return 0;
@@ -263,16 +326,85 @@ int iocp_pool_stats(struct iocp_pool *pool, struct iocp_stats *stats)
 	return iocp_stats(pool->port, stats);
 }
 
-void iocpi_pool_bind(struct iocp_pool *pool)
+/* Closed and without objects: its threads end, and the last one frees it. */
+static void pool_end(struct iocp_pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
-	pool->nr_users++;
+	pool->stopping = true;
+	pool->unowned = true;
 	pthread_mutex_unlock(&pool->lock);
+	/* Threads are still there: they leave when they hear of this. */
+	iocp_shutdown(pool->port, NULL);
+}
+
+int iocp_pool_close(struct iocp_pool *pool)
+{
+	if (!pool)
+		return 0;
+	if (!iocpi_pool_alive(pool))
+		return pool_forget(pool);
+	if (!__atomic_fetch_or(&pool->users, POOL_CLOSED, __ATOMIC_ACQ_REL))
+		pool_end(pool);
+	return 0;
+}
+
+void iocpi_pool_bind(struct iocp_pool *pool)
+{
+	__atomic_add_fetch(&pool->users, 1, __ATOMIC_RELAXED);
 }
 
 void iocpi_pool_unbind(struct iocp_pool *pool)
 {
+	if (__atomic_sub_fetch(&pool->users, 1, __ATOMIC_ACQ_REL) == POOL_CLOSED)
+		pool_end(pool);
+}
+
+void iocpi_pool_keep_threads(struct iocp_pool *pool)
+{
+	WRITE_ONCE(pool->keep_threads, true);
+}
+
+/* Wakes that many threads, to look whether they are too many. */
+static void pool_wake(struct iocp_pool *pool, uint32_t nr)
+{
+	static const struct iocp_packet look = {
+		.flags = IOCP_PRIO_HIGH << IOCP_PKT_PRIO_SHIFT,
+	};
+
+	while (nr-- && iocp_post(pool->port, &look, 1) > 0)
+		;
+}
+
+int iocp_pool_set_limits(struct iocp_pool *pool, uint32_t min_threads, uint32_t max_threads)
+{
+	uint32_t surplus = 0;
+	int ret = 0;
+
+	if (!iocpi_pool_alive(pool))
+		return -ESHUTDOWN;
+	if (min_threads > STATE_RUNNING_MAX || max_threads > STATE_RUNNING_MAX ||
+	    (max_threads && min_threads > max_threads))
+		return -EINVAL;
 	pthread_mutex_lock(&pool->lock);
-	pool->nr_users--;
+	if (!min_threads)
+		min_threads = pool->min_threads;
+	if (!max_threads)
+		max_threads = pool->max_threads > min_threads ? pool->max_threads : min_threads;
+	WRITE_ONCE(pool->max_threads, max_threads);
+	WRITE_ONCE(pool->min_threads, min_threads < max_threads ? min_threads : max_threads);
+	if (pool->nr_threads > max_threads)
+		surplus = pool->nr_threads - max_threads;
 	pthread_mutex_unlock(&pool->lock);
+	pool_wake(pool, surplus);
+	while (ret >= 0 && READ_ONCE(pool->nr_threads) < READ_ONCE(pool->min_threads))
+		ret = iocpi_pool_add_thread(pool);
+	return ret < 0 ? ret : 0;
+}
+
+int iocp_pool_set_stack_size(struct iocp_pool *pool, uint64_t stack_size)
+{
+	if (!iocpi_pool_alive(pool))
+		return -ESHUTDOWN;
+	WRITE_ONCE(pool->stack_size, pool_stack_size(stack_size));
+	return 0;
 }

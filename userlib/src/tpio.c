@@ -42,7 +42,7 @@ static void tpio_dead(struct iocpi_obj *obj)
 	iocpi_file_put(container_of(obj, struct iocpi_file, obj), OBJ_TPIO);
 }
 
-static void tpio_dispatch(const struct iocp_packet *packet)
+void iocpi_tpio_dispatch(const struct iocp_packet *packet)
 {
 	struct iocpi_completion c;
 	struct iocpi_file *f;
@@ -60,14 +60,13 @@ static void tpio_dispatch(const struct iocp_packet *packet)
 	if (likely(step & STEP_RUN)) {
 		struct _TP_CALLBACK_INSTANCE instance = { .file = f, .packet = packet };
 
-		iocpi_self.callback_id = packet->key;
+		iocpi_callback_begin(&f->obj, packet->key);
 		iocpi_self.last_errno = c.err;
 		f->tp.callback(&instance, f->tp.context, c.overlapped,
 			       iocp_status_to_win32(c.status), c.bytes, tpio_of(f));
 		if (f->tp.finalization)
 			f->tp.finalization(&instance, f->tp.context);
-		iocpi_self.callback_id = 0;
-		step = iocpi_state_done(&f->obj.state);
+		step = iocpi_callback_end();
 	} else if (step & STEP_STRAY) {
 		__atomic_add_fetch(&strays, 1, __ATOMIC_RELAXED);
 		iocpi_debug("completion without StartThreadpoolIo, overlapped %p",
@@ -84,7 +83,7 @@ static int default_pool_get(struct iocp_pool **pool)
 
 	pthread_mutex_lock(&default_pool_lock);
 	if (!default_pool)
-		ret = iocpi_pool_create(&default_pool, NULL, tpio_dispatch);
+		ret = iocp_pool_create(&default_pool, NULL);
 	*pool = default_pool;
 	pthread_mutex_unlock(&default_pool_lock);
 	return ret;

@@ -320,6 +320,70 @@ static void wait_is_not_lost(void **state)
 	alarm(0);
 }
 
+static struct iocpi_state fresh_work(void)
+{
+	struct iocpi_state s = { .word = 0 };
+
+	iocpi_state_init_work(&s, GEN);
+	return s;
+}
+
+/* One packet stands for all submits, and comes back while something is pending. */
+static void work_packet(void **state)
+{
+	struct iocpi_state s = fresh_work();
+
+	(void)state;
+	assert_int_equal(iocpi_state_submit(&s, GEN), STEP_OK | STEP_POST);
+	assert_int_equal(iocpi_state_submit(&s, GEN), STEP_OK);
+	assert_int_equal(iocpi_state_take(&s), STEP_OK | STEP_RUN | STEP_POST);
+	assert_int_equal(iocpi_state_submit(&s, GEN), STEP_OK);
+	assert_int_equal(iocpi_state_take(&s), STEP_OK | STEP_RUN | STEP_POST);
+	assert_int_equal(iocpi_state_take(&s), STEP_OK | STEP_RUN);
+	assert_int_equal(state_running(s.word), 3);
+	assert_int_equal(iocpi_state_submit(&s, GEN), STEP_OK | STEP_POST);
+	assert_int_equal(iocpi_state_submit(&s, GEN + 1), 0);
+	/* dropped: the packet is still on the way, and serves what is submitted next */
+	assert_int_equal(iocpi_state_forget(&s, GEN), STEP_OK);
+	assert_int_equal(iocpi_state_submit(&s, GEN), STEP_OK);
+	assert_int_equal(iocpi_state_take(&s), STEP_OK | STEP_RUN);
+	while (state_running(s.word) > 1)
+		assert_int_equal(iocpi_state_done(&s), STEP_OK);
+	assert_int_equal(iocpi_state_close(&s, GEN), STEP_OK);
+	assert_int_equal(iocpi_state_submit(&s, GEN), 0);
+	assert_int_equal(iocpi_state_done(&s), STEP_OK | STEP_DEAD);
+}
+
+static void work_dropped(void **state)
+{
+	struct iocpi_state s = fresh_work();
+
+	(void)state;
+	iocpi_state_submit(&s, GEN);
+	iocpi_state_submit(&s, GEN);
+	assert_int_equal(iocpi_state_close(&s, GEN), STEP_OK);
+	assert_int_equal(iocpi_state_forget(&s, GEN), STEP_OK);
+	iocpi_state_wait(&s, GEN);			/* idle, but not dead: */
+	assert_int_equal(iocpi_state_take(&s), STEP_OK | STEP_DEAD);	/* that was to come */
+}
+
+/* More submits than an IO can have Starts, which fill all its bits and no others. */
+static void work_is_wide(void **state)
+{
+	struct iocpi_state s = fresh_work();
+
+	(void)state;
+	s.word |= STATE_PENDING_MAX | STATE_QUEUED;
+	assert_int_equal(iocpi_state_submit(&s, GEN), STEP_OK);
+	assert_int_equal(s.word & STATE_WORK_MAX, STATE_PENDING_MAX + 1);
+	assert_int_equal(iocpi_state_take(&s), STEP_OK | STEP_RUN | STEP_POST);
+	assert_int_equal(iocpi_state_done(&s), STEP_OK);
+	assert_int_equal(s.word & STATE_WORK_MAX, STATE_PENDING_MAX);
+	iocpi_state_drain(&s);
+	assert_int_equal(s.word & STATE_COUNTS, 0);
+	assert_int_equal(s.word >> STATE_GEN_SHIFT, GEN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +397,9 @@ int main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(all_at_once),
 		cmocka_unit_test(wait_is_not_lost),
+		cmocka_unit_test(work_packet),
+		cmocka_unit_test(work_dropped),
+		cmocka_unit_test(work_is_wide),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

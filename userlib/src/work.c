@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+/*
+ * work.c - iocp_work: a callback that runs once for every submit.
+ *
+ * The port is the queue.  An object has at most one packet in it, which stands for
+ * all its submits (iostate.c): so a submit usually needs no memory, and ten submits of
+ * one object do not keep those of another waiting (PL-18).  The packet keeps the
+ * object, so nobody posts for one that is gone.
+ *
+ * A post fails only when the kernel has no memory, or when the pool was made with a
+ * smaller max_posted than it has work objects.  Submits then wait for room.
+ */
+#include <errno.h>
+
+#include "internal.h"
+
+_Static_assert(sizeof(struct iocp_work) <= IOCPI_OBJ_SIZE, "slots are too small");
+
+static struct iocp_work *work_of(struct iocpi_obj *obj)
+{
+	return container_of(obj, struct iocp_work, bound.obj);
+}
+
+static int work_try_post(struct iocp_work *work, uint64_t id)
+{
+	struct iocp_packet packet = { .key = id, .flags = work->flags };
+
+	return iocp_post(work->bound.pool->port, &packet, 1);
+}
+
+static void work_post(struct iocp_work *work, uint64_t id)
+{
+	int ret;
+
+	for (;;) {
+		ret = work_try_post(work, id);
+		if (ret != -EAGAIN && ret != -ENOMEM)
+			break;
+		iocpi_debug("work waits for room in the port: %s", strerror(-ret));
+		iocpi_pause();
+	}
+}
+
+void iocpi_work_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet)
+{
+	struct iocp_work *work = work_of(obj);
+	unsigned int step = iocpi_state_take(&obj->state);
+
+	if (step & STEP_POST)
+		work_post(work, packet->key);
+	if (likely(step & STEP_RUN)) {
+		iocpi_callback_begin(obj, packet->key);
+		work->run(work);
+		step = iocpi_callback_end();
+	}
+	if (step & STEP_DEAD)
+		work->dead(work);
+}
+
+/* Bound to the pool, and found by nobody until it is opened with OBJ_OP. */
+struct iocp_work *iocpi_work_alloc(struct iocp_pool *pool, uint32_t priority)
+{
+	struct iocpi_obj *obj = iocpi_obj_alloc(IOCPI_WORK);
+	struct iocp_work *work;
+
+	if (!obj)
+		return NULL;
+	work = work_of(obj);
+	work->bound.pool = pool;
+	work->flags = priority << IOCP_PKT_PRIO_SHIFT;
+	iocpi_state_init_work(&obj->state, iocpi_obj_gen(obj));
+	iocpi_pool_bind(pool);
+	return work;
+}
+
+/* The pool and the port are read when the submit counts and so keeps them. */
+void iocpi_work_submit(struct iocp_work *work, uint32_t gen)
+{
+	unsigned int step = iocpi_state_submit(&work->bound.obj.state, gen);
+
+	if (step & STEP_POST)
+		work_post(work, iocpi_obj_id(&work->bound.obj));
+	if (!step)
+		iocpi_debug("submit of work that is closed");
+}
+
+/* The only submit that the object ever has; it closes it. */
+int iocpi_work_try_submit(struct iocp_work *work)
+{
+	struct iocpi_obj *obj = &work->bound.obj;
+	uint32_t gen = iocpi_obj_gen(obj);
+	int ret;
+
+	iocpi_state_submit(&obj->state, gen);
+	iocpi_state_close(&obj->state, gen);
+	ret = work_try_post(work, iocpi_obj_id(obj));
+	if (ret < 0 && iocpi_state_drain(&obj->state) & STEP_DEAD)
+		work->dead(work);
+	return ret < 0 ? ret : 0;
+}
+
+static void work_run(struct iocp_work *work)
+{
+	work->callback(work, work->context);
+}
+
+static void work_dead(struct iocp_work *work)
+{
+	iocpi_bound_put(&work->bound, OBJ_OP);
+}
+
+int iocp_work_create(struct iocp_work **result, struct iocp_pool *pool, uint32_t priority,
+		     iocp_work_callback *callback, void *context)
+{
+	struct iocp_work *work;
+
+	if (!iocpi_pool_alive(pool))
+		return -ESHUTDOWN;
+	if (!callback || priority > IOCP_PRIO_LOW)
+		return -EINVAL;
+	work = iocpi_work_alloc(pool, priority);
+	if (!work)
+		return -ENOMEM;
+	work->run = work_run;
+	work->dead = work_dead;
+	work->callback = callback;
+	work->context = context;
+	iocpi_obj_open(&work->bound.obj, OBJ_OP);
+	*result = work;
+	return 0;
+}
+
+int iocp_work_submit(struct iocp_work *work)
+{
+	if (!iocpi_pool_alive(work->bound.pool))
+		return -ESHUTDOWN;
+	iocpi_work_submit(work, iocpi_obj_gen(&work->bound.obj));
+	return 0;
+}
+
+int iocp_work_drop(struct iocp_work *work)
+{
+	if (!iocpi_pool_alive(work->bound.pool))
+		return -ESHUTDOWN;
+	iocpi_state_forget(&work->bound.obj.state, iocpi_obj_gen(&work->bound.obj));
+	return 0;
+}
+
+int iocp_work_wait(struct iocp_work *work)
+{
+	struct iocpi_obj *obj = &work->bound.obj;
+
+	if (!iocpi_pool_alive(work->bound.pool))
+		return -ESHUTDOWN;
+	if (iocpi_self.callback_id == iocpi_obj_id(obj))
+		return -EDEADLK;
+	iocpi_state_wait(&obj->state, iocpi_obj_gen(obj));
+	return 0;
+}
+
+int iocp_work_close(struct iocp_work *work, unsigned int flags)
+{
+	struct iocpi_obj *obj;
+	uint32_t gen;
+	bool wait;
+
+	if (flags & ~(IOCP_WORK_CLOSE_NOWAIT | IOCP_WORK_CLOSE_DROP))
+		return -EINVAL;
+	if (!work || !iocpi_pool_alive(work->bound.pool))
+		return 0;
+	obj = &work->bound.obj;
+	gen = iocpi_obj_gen(obj);
+	wait = iocpi_self.callback_id != iocpi_obj_id(obj) && !(flags & IOCP_WORK_CLOSE_NOWAIT);
+	if (!iocpi_bound_closing(&work->bound, wait))
+		return 0;
+	if (flags & IOCP_WORK_CLOSE_DROP)
+		iocpi_state_forget(&obj->state, gen);
+	if (iocpi_state_close(&obj->state, gen) & STEP_DEAD)
+		work->dead(work);
+	iocpi_bound_closed(&work->bound, gen, wait);
+	return 0;
+}
