@@ -410,7 +410,7 @@ TEST(limits)
 	int i;
 
 	CHECK_EQ(iocp_pool_set_limits(pool, 5, 0), 0);
-	CHECK_EQ(dev_threads(), 5);
+	WAIT_UNTIL(dev_threads() == 5);		/* each names itself when it runs */
 	CHECK_EQ(iocp_pool_set_limits(pool, 0, 2), 0);	/* idle ones end at once */
 	WAIT_UNTIL(dev_threads() == 2);
 	for (i = 0; i < 6; i++)
