@@ -149,14 +149,20 @@ void iocpi_internal_drain(void)
 {
 	struct iocp_port *port = load_acquire(&intern.port);
 	struct iocp_packet packets[RING_BATCH];
-	int nr;
+	bool nudged = false;
+	int i, nr;
 
 	if (!port)
 		return;
 	do {
 		nr = iocp_reap(port, packets, RING_BATCH, IOCP_NOWAIT);
 		internal_dispatch(packets, nr);
+		for (i = 0; i < nr; i++)
+			nudged |= (packets[i].flags & IOCP_PKT_KIND_MASK) == IOCP_PKT_KIND_POST;
 	} while (nr == RING_BATCH);
+	/* That was for a leader on its way into the kernel: it would sleep for ever. */
+	if (nudged)
+		internal_nudge();
 }
 
 /* Waits until @o is final, taking the internal port's packets if nobody else does. */
