@@ -208,20 +208,9 @@ FIXTURE_TEARDOWN(block)
 
 static bool thread_sleeps(pid_t tid)
 {
-	char path[64], text[512], *p;
-	int fd, n;
+	char state = thread_state(tid);
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	text[n] = 0;
-	p = strrchr(text, ')');
-	return p && (p[2] == 'S' || p[2] == 'D');
+	return state == 'S' || state == 'D';
 }
 
 FIXTURE(strict) {

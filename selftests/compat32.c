@@ -246,7 +246,8 @@ void test(void)
 	c.flags = IOCP_CANCEL_BY_OVERLAPPED;
 	c.overlapped = 5;
 	ret = sys(__NR_ioctl, port, IOCP_IOC_CANCEL, (long)&c);
-	check("cancel", ret == 0 && c.nr_cancelled == 1, ret);
+	/* on a slow machine it is still being tried */
+	check("cancel", ret == 0 && c.nr_cancelled + c.nr_running == 1, ret);
 	ret = enter(0, 0, 0, p, 1);
 	check("cancelled", ret == 1 && p[0].res == -ECANCELED, ret == 1 ? p[0].res : ret);
 

@@ -706,6 +706,23 @@ static inline void puppet_stop(struct puppet *p)
 	pthread_join(p->thread, NULL);
 }
 
+/* As /proc tells it: R runs, S and D sleep. */
+static inline char thread_state(pid_t tid)
+{
+	char path[64], text[512], *p;
+	int fd, n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return '-';
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	p = strrchr(text, ')');
+	return p ? p[2] : '?';
+}
+
 /* -------------------------------------------------------- memory and data */
 
 /* A mapping of @pages pages followed by one that nobody may touch. */

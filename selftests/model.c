@@ -488,23 +488,6 @@ static const char *settle(struct world *w)
 	return NULL;
 }
 
-/* As /proc tells it: R runs, S and D sleep. */
-static char thread_state(pid_t tid)
-{
-	char path[64], text[512], *p;
-	int fd, n;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return '-';
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
-	p = strrchr(text, ')');
-	return p ? p[2] : '?';
-}
-
 static void log_world(struct __test_metadata *_metadata, struct world *w)
 {
 	struct actor *a;

@@ -739,6 +739,7 @@ TEST_F(proc, port_in_the_queue_of_its_own_socket)
 	pid_t pid;
 
 	port_close(&self->port);
+	ASSERT_EQ(0, objects_settle(&self->base));	/* it is gone; the child counts */
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
