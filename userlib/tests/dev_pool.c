@@ -443,13 +443,11 @@ TEST(blocks_can_be_ignored)
 		CHECK_EQ(iocp_io_wait(io), 0);
 		CHECK_EQ(calls, 8);
 		CHECK_EQ(iocp_pool_stats(pool, &stats), 0);
-		if (round) {
+		/* who runs meanwhile is released, handed a packet, or new and takes one */
+		if (round)
 			CHECK_EQ(stats.blocks, 0);
-			CHECK_EQ(stats.max_active, 1);
-		} else {
+		else
 			CHECK(stats.blocks >= 8);
-			CHECK(stats.handed > 0);
-		}
 		iocp_io_close(io, 0);
 		CHECK_EQ(iocp_pool_destroy(pool), 0);
 	}
