@@ -147,21 +147,29 @@ static void actor_stop(struct actor *a)
 	PORT_FIXTURE_TEARDOWN();					\
 } while (0)
 
-FIXTURE(block) {
-	struct port port;
-	struct objects base;
-	struct actor a[MAX_A];
-};
-
-FIXTURE_SETUP(block)
-{
-	BEGIN(0, 0);
+#define ACTOR_FIXTURE(name, more_features, delay_us)			\
+FIXTURE(name) {								\
+	struct port port;						\
+	struct objects base;						\
+	struct actor a[MAX_A];						\
+};									\
+									\
+FIXTURE_SETUP(name)							\
+{									\
+	BEGIN(more_features, delay_us);					\
+}									\
+									\
+FIXTURE_TEARDOWN(name)							\
+{									\
+	END();								\
 }
 
-FIXTURE_TEARDOWN(block)
-{
-	END();
-}
+#define DELAY_MS 500
+
+ACTOR_FIXTURE(block, 0, 0)
+ACTOR_FIXTURE(strict, IOCP_FEATURE_STRICT, 0)
+ACTOR_FIXTURE(delay, 0, DELAY_MS * 1000)
+ACTOR_FIXTURE(way, 0, 0)
 
 #define FD	(self->port.fd)
 #define A(n)	(&self->a[n])
@@ -211,40 +219,6 @@ static bool thread_sleeps(pid_t tid)
 	char state = thread_state(tid);
 
 	return state == 'S' || state == 'D';
-}
-
-FIXTURE(strict) {
-	struct port port;
-	struct objects base;
-	struct actor a[MAX_A];
-};
-
-FIXTURE_SETUP(strict)
-{
-	BEGIN(IOCP_FEATURE_STRICT, 0);
-}
-
-FIXTURE_TEARDOWN(strict)
-{
-	END();
-}
-
-FIXTURE(delay) {
-	struct port port;
-	struct objects base;
-	struct actor a[MAX_A];
-};
-
-#define DELAY_MS 500
-
-FIXTURE_SETUP(delay)
-{
-	BEGIN(0, DELAY_MS * 1000);
-}
-
-FIXTURE_TEARDOWN(delay)
-{
-	END();
 }
 
 /* Only who asks for it has it, and only where the administrator lets him. */
@@ -799,26 +773,10 @@ static int block_in_fsync(struct actor *a)
 }
 
 /* CP-32c: a block is a block, wherever it happens. */
-FIXTURE(way) {
-	struct port port;
-	struct objects base;
-	struct actor a[MAX_A];
-};
-
 FIXTURE_VARIANT(way) {
 	int (*block)(struct actor *a);
 	const char *needs;
 };
-
-FIXTURE_SETUP(way)
-{
-	BEGIN(0, 0);
-}
-
-FIXTURE_TEARDOWN(way)
-{
-	END();
-}
 
 FIXTURE_VARIANT_ADD(way, sleep) { .block = block_in_sleep };
 FIXTURE_VARIANT_ADD(way, futex) { .block = block_in_futex };
@@ -947,6 +905,61 @@ TEST_F(outside, CP32c_stopped_is_blocked)
 	EXPECT_EQ(1, STAT(FD, block_releases));
 	ASSERT_EQ(0, variant->stop(self->pid, false));
 	EXPECT_TRUE(WAIT_FOR(STAT(FD, active) == 2));
+}
+
+/* Worker of the port, and then it sleeps, or computes. */
+struct sibling {
+	int fd;
+	bool blocks;
+};
+
+static void *sibling_main(void *arg)
+{
+	struct sibling *s = arg;
+	struct actor a = { .fd = s->fd };
+
+	actor_take(&a);
+	while (!s->blocks)
+		;
+	pause();
+	return NULL;
+}
+
+/* CP-39: another thread of its process calls exec, which ends the worker. */
+TEST_F(block, CP39_exec_by_a_sibling)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		pid_t pid;
+
+		ASSERT_EQ(1, post(FD, i));
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			struct sibling s = { .fd = FD, .blocks = i };
+			pthread_t thread;
+
+			if (pthread_create(&thread, NULL, sibling_main, &s))
+				_exit(1);
+			if (!WAIT_FOR(!STAT(FD, queued)) ||
+			    !WAIT_FOR(STAT(FD, active) == !s.blocks))
+				_exit(2);
+			execl("/bin/sleep", "sleep", "100", NULL);
+			_exit(127);
+		}
+		/* The process lives on, as another program, and is nobody's worker. */
+		EXPECT_TRUE(WAIT_FOR(!STAT(FD, queued)));
+		EXPECT_TRUE(WAIT_FOR(!STAT(FD, workers) && !STAT(FD, active)));
+		EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+		PARK(0);
+		ASSERT_EQ(1, post(FD, 100 + i));
+		GETS(0, 100 + i);
+		tell(A(0), LEAVE);
+		ASSERT_TRUE(WAIT_FOR(finished(A(0))));
+		kill(pid, SIGKILL);
+		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	}
 }
 
 /*

@@ -121,7 +121,7 @@ static void *vandalise(void *arg)
 		x ^= x << 17;
 		__atomic_store_n(ring_head(v->port), v->plausible ?
 				 ring_tail(v->port) - x % 17 : x, __ATOMIC_RELEASE);
-		v->moves++;
+		__atomic_add_fetch(&v->moves, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -135,6 +135,7 @@ static void work_beside(struct __test_metadata *_metadata, struct port *port, bo
 	u64 t0;
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, vandalise, &v));
+	ASSERT_TRUE(WAIT_FOR(__atomic_load_n(&v.moves, __ATOMIC_RELAXED)));
 	for (i = 0; i < n; i++) {
 		t0 = now_ns();
 		ASSERT_EQ(1, post(port->fd, i));

@@ -34,17 +34,22 @@ reference: $(reference)/winread.out
 reference-update: $(reference)/winread.out
 	cp $< $(here)/examples/winread.expected
 
-# What tests compare with, and tests that are scripts, go beside the programs.
-scripts := $(patsubst $(here)/tests/%,$(OUT)/tests/%,$(wildcard $(here)/tests/*.sh))
+# What tests compare with, tests that are scripts, and what those share, go beside the programs.
+scripts := $(patsubst $(here)/tests/%,$(OUT)/tests/%,$(wildcard $(here)/tests/tool-*.sh))
+sourced := $(patsubst $(here)/tests/%,$(OUT)/helpers/%,$(wildcard $(here)/tests/helper_*.sh))
 expected := $(patsubst $(here)/examples/%,$(OUT)/examples/%,$(wildcard $(here)/examples/*.expected))
 
 $(scripts): $(OUT)/tests/%: $(here)/tests/%
 	@mkdir -p $(@D)
 	$(INSTALL) -m 755 $< $@
 
+$(sourced): $(OUT)/helpers/%: $(here)/tests/%
+	@mkdir -p $(@D)
+	$(INSTALL) -m 644 $< $@
+
 $(expected): $(OUT)/examples/%: $(here)/examples/%
 	@mkdir -p $(@D)
 	$(INSTALL) -m 644 $< $@
 
-tests: $(scripts)
+tests: $(scripts) $(sourced)
 examples: $(expected)

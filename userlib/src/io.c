@@ -107,6 +107,11 @@ int iocp_io_submit(struct iocp_io *io, struct iocp_op *ops, unsigned int nr,
 			return -EINVAL;
 		ops[i].assoc = io->assoc.index;
 		ops[i].assoc_gen = io->assoc.gen;
+		/* A NOP without a file had a key of its own; now it has the file's. */
+		if (ops[i].flags & IOCP_OP_F_KEY_IN_AUX2) {
+			ops[i].flags &= ~IOCP_OP_F_KEY_IN_AUX2;
+			ops[i].aux2 = 0;
+		}
 	}
 	if (!iocpi_state_start(&io->bound.obj.state, gen, nr))
 		return -ESHUTDOWN;

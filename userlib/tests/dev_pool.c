@@ -138,6 +138,22 @@ TEST(ten_thousand_direct_reads)
 	read_much(O_DIRECT);
 }
 
+TEST(nop_calls_back)
+{
+	int fd = open_test_file(BLOCK, O_RDONLY);
+	struct iocp_pool *pool = make_pool(1, 0, 0);
+	struct iocp_io *io;
+	struct iocp_op op;
+
+	CHECK_EQ(iocp_io_create(&io, pool, fd, count_call, &calls), 0);
+	iocp_prep_nop(&op, NULL, 7, NULL);
+	CHECK_EQ(iocp_io_submit(io, &op, 1, NULL), 1);
+	CHECK_EQ(iocp_io_wait(io), 0);
+	CHECK_EQ(calls, 1);
+	iocp_io_close(io, 0);
+	CHECK_EQ(iocp_pool_destroy(pool), 0);
+}
+
 TEST(submit_accounts)
 {
 	int fd = open_test_file(BLOCK, O_RDONLY);

@@ -13,9 +13,9 @@ set -u
 
 here=$(dirname "$(readlink -f "$0")")
 copy=$here/../bin/iocp-copy
-number=0 failed=0
+program=$copy
+. "$here/../helpers/helper_tap.sh"
 nullb=/sys/kernel/config/nullb/iocpcopy	# the device gets the folder's name
-work=$(mktemp -d)
 
 cleanup() {
 	umount "$work/small" 2>/dev/null
@@ -25,51 +25,12 @@ cleanup() {
 }
 trap cleanup EXIT
 
-say() { printf '# %s\n' "$*"; }
-
-# check NAME FUNCTION args…: one test; FUNCTION fails, or returns 4 to skip and says why in $why
-check() {
-	local name=$1 status
-	shift
-	number=$((number + 1))
-	why=
-	"$@"
-	status=$?
-	case $status in
-	0) echo "ok $number $name" ;;
-	4) echo "ok $number $name # SKIP $why" ;;
-	*)
-		echo "not ok $number $name"
-		failed=$((failed + 1))
-		;;
-	esac
-}
-
 need() {
 	local v
 	for v in "$@"; do
 		[ -n "${!v:-}" ] || { why="$v is not set"; return 1; }
 	done
 }
-
-# expect STATUS PATTERN args…: run iocp-copy; its status, and what it writes (either stream)
-# Programs start slowly in a guest, so there are no more of them here than need be.
-expect() {
-	local wanted=$1 pattern=$2 status
-	shift 2
-	"${runner[@]}" "$copy" "$@" >"$work/out" 2>&1
-	status=$?
-	if [ $status != "$wanted" ]; then
-		say "iocp-copy $*: exit status $status, expected $wanted"
-	elif ! [[ $(<"$work/out") =~ $pattern ]]; then
-		say "iocp-copy $*: no \"$pattern\" in what it wrote"
-	else
-		return 0
-	fi
-	sed 's/^/#   /' "$work/out"
-	return 1
-}
-runner=()
 
 random() { head -c "$2" /dev/urandom >"$1"; }
 
@@ -470,5 +431,4 @@ check "--help and --version" help_and_version
 check "SIGINT: drains and says how far it came" interrupted
 check "SIGKILL with operations in flight" killed
 check "nothing of all this is left in the kernel" nothing_left
-echo "1..$number"
-[ $failed = 0 ]
+finish

@@ -11,48 +11,9 @@ set -u
 here=$(dirname "$(readlink -f "$0")")
 stat=$here/../bin/iocpstat
 helper=$here/../helpers/helper_port
-number=0 failed=0
-work=$(mktemp -d)
+program=$stat
+. "$here/../helpers/helper_tap.sh"
 trap 'rm -rf "$work"' EXIT
-
-say() { printf '# %s\n' "$*"; }
-
-# check NAME FUNCTION args…: one test; FUNCTION fails, or returns 4 to skip and says why in $why
-check() {
-	local name=$1 status
-	shift
-	number=$((number + 1))
-	why=
-	"$@"
-	status=$?
-	end_helper
-	case $status in
-	0) echo "ok $number $name" ;;
-	4) echo "ok $number $name # SKIP $why" ;;
-	*)
-		echo "not ok $number $name"
-		failed=$((failed + 1))
-		;;
-	esac
-}
-
-# expect STATUS PATTERN args…: run iocpstat; its status, and what it writes (either stream)
-expect() {
-	local wanted=$1 pattern=$2 status
-	shift 2
-	"${runner[@]}" "$stat" "$@" >"$work/out" 2>&1
-	status=$?
-	if [ $status != "$wanted" ]; then
-		say "iocpstat $*: exit status $status, expected $wanted"
-	elif ! [[ $(<"$work/out") =~ $pattern ]]; then
-		say "iocpstat $*: no \"$pattern\" in what it wrote"
-	else
-		return 0
-	fi
-	sed 's/^/#   /' "$work/out"
-	return 1
-}
-runner=()
 
 pid=
 start_helper() {
@@ -67,6 +28,7 @@ end_helper() {
 	wait "$pid" 2>/dev/null
 	pid=
 }
+after_check() { end_helper; }
 
 # tell COMMAND: to helper_port
 tell() {
@@ -352,5 +314,4 @@ check "a copy, live" iocp_copy
 check "wrong usage" bad_usage
 check "--help and --version" help_and_version
 check "what cannot be written is an error" full_disk
-echo "1..$number"
-[ $failed = 0 ]
+finish

@@ -12,8 +12,7 @@ here=$(dirname "$(readlink -f "$0")")
 stat=$here/../bin/iocpstat
 tracing=/sys/kernel/tracing
 trace=$tracing/instances/iocp-test
-number=0 failed=0
-work=$(mktemp -d)
+. "$here/../helpers/helper_tap.sh"
 
 cleanup() {
 	[ -z "${HELPER_PID:-}" ] || kill -KILL "$HELPER_PID" 2>/dev/null
@@ -21,25 +20,6 @@ cleanup() {
 	rm -rf "$work"
 }
 trap cleanup EXIT
-
-say() { printf '# %s\n' "$*"; }
-
-check() {
-	local name=$1 status
-	shift
-	number=$((number + 1))
-	why=
-	"$@"
-	status=$?
-	case $status in
-	0) echo "ok $number $name" ;;
-	4) echo "ok $number $name # SKIP $why" ;;
-	*)
-		echo "not ok $number $name"
-		failed=$((failed + 1))
-		;;
-	esac
-}
 
 # The table in the document, one event a line: name field…
 documented() {
@@ -233,5 +213,4 @@ check "worker_woke, as often as they blocked" same worker_woke worker_blocked
 check "thread_wanted, as often as the counter says" same thread_wanted wanted
 check "port, keys, lists and the order of priorities" values
 check "the threads of a pool are created before they are needed" grows_ahead
-echo "1..$number"
-[ $failed = 0 ]
+finish
