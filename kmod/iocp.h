@@ -188,7 +188,12 @@ struct iocp_port {
 	raw_spinlock_t lock;
 	struct list_head lists[IOCP_NR_LISTS];
 	u32 nr_listed;			/* packets in all lists */
-	struct iocp_ring *ring;		/* NULL: none */
+	/*
+	 * NULL: none, or nobody uses the port any more.  sched_out looks at it
+	 * without the lock, so it is freed a grace period later.
+	 */
+	struct iocp_ring *ring;
+	struct iocp_ring *dead_ring;
 	struct hlist_head waiters;	/* associated threads, newest first */
 	struct hlist_head guests;	/* NO_ASSOC threads, newest first */
 	u32 nr_waiting;
@@ -573,7 +578,12 @@ static inline bool iocp_ring_maybe(struct iocp_ring *ring)
 /* Packets wait.  Under port->lock "no" is exact; without it a hint. */
 static inline bool iocp_port_maybe_queued(struct iocp_port *port)
 {
-	return READ_ONCE(port->nr_listed) || (port->ring && iocp_ring_maybe(port->ring));
+	struct iocp_ring *ring;
+
+	if (READ_ONCE(port->nr_listed))
+		return true;
+	ring = READ_ONCE(port->ring);
+	return ring && iocp_ring_maybe(ring);
 }
 
 /*

@@ -131,8 +131,7 @@ static void iocp_port_free_work(struct work_struct *work)
 	WARN_ON_ONCE(atomic_read(&port->nr_reqs) || atomic_read(&port->nr_posted) ||
 		     !list_empty(&port->deferred));
 	iocp_req_free_all(port);
-	iocp_ring_put(port->ring);
-	port->ring = NULL;
+	iocp_ring_put(port->dead_ring);
 	xa_destroy(&port->assocs);
 	iocp_user_put(port->user);
 	mutex_destroy(&port->mutex);
@@ -197,7 +196,12 @@ void iocp_port_put(struct iocp_port *port)
 {
 	if (!refcount_dec_and_test(&port->users))
 		return;
-	/* iocp_worker_blocked() may still be looking at the ring, without a lock. */
+	/*
+	 * Threads that were its workers may still block, and look at the ring: they
+	 * find none from now on, and those that found it are gone when it is freed.
+	 */
+	port->dead_ring = port->ring;
+	WRITE_ONCE(port->ring, NULL);
 	if (port->detect)
 		queue_rcu_work(iocp_end_wq, &port->free_work);
 	else

@@ -229,8 +229,8 @@ static noinline void iocp_worker_blocked_delayed(struct iocp_worker *worker)
 /*
  * Under the run queue's lock, so no lock may be taken here that is ever held
  * around a wake-up.  The count is full-barrier ordered before the look at what
- * waits; see iocp_somebody_blocked().  The ring stays: interrupts are off, it is
- * freed a grace period after @shut was set.  One look too many does no harm.
+ * waits; see iocp_somebody_blocked().  The ring stays while interrupts are off, see
+ * iocp_port_put().  One look too many does no harm.
  */
 static void iocp_sched_out(struct preempt_notifier *notifier, struct task_struct *next)
 {

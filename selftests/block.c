@@ -907,6 +907,52 @@ TEST_F(outside, CP32c_stopped_is_blocked)
 	EXPECT_TRUE(WAIT_FOR(STAT(FD, active) == 2));
 }
 
+struct dozer {
+	int fd;
+	bool is_worker, stop;
+};
+
+static void *dozer_main(void *arg)
+{
+	struct actor a = { .fd = ((struct dozer *)arg)->fd };
+	struct dozer *d = arg;
+
+	actor_take(&a);
+	__atomic_store_n(&d->is_worker, a.ret == -ETIME, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&d->stop, __ATOMIC_ACQUIRE))
+		block_in_nothing(&a);
+	return NULL;
+}
+
+/* The port and its ring go while their workers block all the time. */
+TEST_F(block, the_port_goes_while_they_block)
+{
+	unsigned int i, j, n = rounds(20);
+
+	for (i = 0; i < n; i++) {
+		struct port p = {
+			.setup.concurrency = 2, .setup.ring_entries = 8,
+			.setup.features = IOCP_FEATURE_BLOCKING,
+		};
+		struct dozer d[4];
+		pthread_t t[4];
+
+		ASSERT_EQ(0, port_create(&p));
+		for (j = 0; j < ARRAY_SIZE(d); j++) {
+			d[j] = (struct dozer){ .fd = p.fd };
+			ASSERT_EQ(0, pthread_create(&t[j], NULL, dozer_main, &d[j]));
+			ASSERT_TRUE(WAIT_FOR(__atomic_load_n(&d[j].is_worker, __ATOMIC_ACQUIRE)));
+		}
+		ASSERT_EQ(1, post(p.fd, i));
+		port_close(&p);
+		usleep(30000);	/* a grace period, and some */
+		for (j = 0; j < ARRAY_SIZE(d); j++) {
+			__atomic_store_n(&d[j].stop, true, __ATOMIC_RELEASE);
+			pthread_join(t[j], NULL);
+		}
+	}
+}
+
 /* Worker of the port, and then it sleeps, or computes. */
 struct sibling {
 	int fd;
