@@ -78,7 +78,7 @@ static void keeps_the_module(struct __test_metadata *_metadata, FIXTURE_DATA(unl
 			     bool blocking, bool then_exec)
 {
 	pid_t pid = start_worker(blocking, then_exec);
-	u64 start;
+	u64 start, tried = 0;
 
 	ASSERT_LT(0, pid);
 	usleep(100000);		/* for what the port itself still has to do */
@@ -86,8 +86,9 @@ static void keeps_the_module(struct __test_metadata *_metadata, FIXTURE_DATA(unl
 	kill(pid, SIGKILL);
 	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 	start = now_ns();
-	EXPECT_TRUE(WAIT_FOR(unload() == 0));
-	EXPECT_GT(1000 * NSEC_PER_MSEC, now_ns() - start);
+	/* When it became possible; how long it takes is another matter. */
+	EXPECT_TRUE(WAIT_FOR((tried = now_ns(), unload() == 0)));
+	EXPECT_GT(1000 * NSEC_PER_MSEC, tried - start);
 	ASSERT_EQ(0, load(self->module));
 	EXPECT_TRUE(WAIT_FOR(!access("/dev/iocp", F_OK)));
 }
