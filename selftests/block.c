@@ -790,6 +790,8 @@ FIXTURE_VARIANT_ADD(way, page_fault) {
 
 TEST_F(way, CP32c_to_block)
 {
+	int tries;
+
 	if (variant->needs && !getenv(variant->needs))
 		SKIP(return, "%s is not set", variant->needs);
 	ASSERT_EQ(1, post(FD, 1));
@@ -798,10 +800,14 @@ TEST_F(way, CP32c_to_block)
 	ASSERT_EQ(1, post(FD, 2));
 	EXPECT_EQ(1, STAT(FD, queued));
 	A(0)->block = variant->block;
-	tell(A(0), READ_PIPE);
+	/* A machine that stalls for the 20 ms need not wait for them: then again. */
+	for (tries = 0; tries < 10 && !STAT(FD, blocks); tries++) {
+		tell(A(0), READ_PIPE);
+		ASSERT_TRUE(WAIT_FOR(finished(A(0))));
+		EXPECT_EQ(0, A(0)->ret);
+	}
+	EXPECT_LT(0, STAT(FD, blocks));
 	GETS(1, 2);
-	ASSERT_TRUE(WAIT_FOR(finished(A(0))));
-	EXPECT_EQ(0, A(0)->ret);
 	EXPECT_EQ(1, STAT(FD, block_releases));
 	EXPECT_EQ(2, STAT(FD, active));
 }
