@@ -963,6 +963,7 @@ TEST_F(block, the_port_goes_while_they_block)
 struct sibling {
 	int fd;
 	bool blocks;
+	int took;
 };
 
 static void *sibling_main(void *arg)
@@ -971,6 +972,7 @@ static void *sibling_main(void *arg)
 	struct actor a = { .fd = s->fd };
 
 	actor_take(&a);
+	__atomic_store_n(&s->took, a.ret, __ATOMIC_RELEASE);
 	while (!s->blocks)
 		;
 	pause();
@@ -994,7 +996,7 @@ TEST_F(block, CP39_exec_by_a_sibling)
 
 			if (pthread_create(&thread, NULL, sibling_main, &s))
 				_exit(1);
-			if (!WAIT_FOR(!STAT(FD, queued)) ||
+			if (!WAIT_FOR(__atomic_load_n(&s.took, __ATOMIC_ACQUIRE)) ||
 			    !WAIT_FOR(STAT(FD, active) == !s.blocks))
 				_exit(2);
 			execl("/bin/sleep", "sleep", "100", NULL);

@@ -569,11 +569,11 @@ static VOID NTAPI finalize(PTP_CALLBACK_INSTANCE instance, PVOID context)
 	ADD(finals, 1);
 }
 
-/* Completions that the ports of this process have had, by fdinfo. */
-static unsigned int completed(void)
+/* A count of the ports of this process, summed over fdinfo. */
+static unsigned int count(const char *field)
 {
 	unsigned int sum = 0, n;
-	char path[64], line[128];
+	char path[64], line[128], name[32];
 	struct dirent *d;
 	FILE *f;
 	DIR *dir;
@@ -586,7 +586,7 @@ static unsigned int completed(void)
 		if (!f)
 			continue;
 		while (fgets(line, sizeof(line), f))
-			if (sscanf(line, "iocp-completed: %u", &n) == 1)
+			if (sscanf(line, "iocp-%31[^:]: %u", name, &n) == 2 && !strcmp(name, field))
 				sum += n;
 		fclose(f);
 	}
@@ -636,17 +636,16 @@ TEST(tp_16_environment_is_copied)
 		start_read(normal_io, normal, &o[i], 1, 0);
 	for (; i < 20; i++)
 		start_read(urgent_io, urgent, &o[i], 1, 0);
-	/* A read may have gone through the work queue; the order is that of what waits. */
-	WAIT_UNTIL(completed() == cpus + 20);
-	early = GET(nr_order);
+	/*
+	 * A worker that met a page fault has let another take some of them: those have
+	 * to be through.  From the gate on the urgent ones come first.
+	 */
+	WAIT_UNTIL(count("completed") == cpus + 20);
+	WAIT_UNTIL((early = GET(nr_order)) + count("queued") == 20);
 	SET(gate, true);
 	WaitForThreadpoolIoCallbacks(normal_io, FALSE);
 	WaitForThreadpoolIoCallbacks(urgent_io, FALSE);
-	/*
-	 * A worker that met a page fault let another take what was there already; from the
-	 * gate on the urgent ones come first.  Workers may write down in another order what
-	 * they took in order, or have taken before the gate.
-	 */
+	/* Workers may write down in another order what they took in order. */
 	for (i = 0; i < early; i++)
 		urgent_early += order[i] == 'h';
 	for (i = early; i < early + 10 - urgent_early; i++)
