@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
+/*
+ * fileio.h - files, overlapped I/O and completion ports with the Windows names.
+ *
+ * Part of <iocp/windows.h>, which includes it and has the rules for all functions.
+ */
+#ifndef IOCP_FILEIO_H
+#define IOCP_FILEIO_H
+
+#include "windows.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/*
+ * Files
+ */
+
+#define DELETE			0x00010000U
+#define READ_CONTROL		0x00020000U
+#define SYNCHRONIZE		0x00100000U
+#define GENERIC_ALL		0x10000000U
+#define GENERIC_EXECUTE		0x20000000U
+#define GENERIC_WRITE		0x40000000U
+#define GENERIC_READ		0x80000000U
+#define FILE_READ_DATA		0x00000001U
+#define FILE_WRITE_DATA		0x00000002U
+#define FILE_APPEND_DATA	0x00000004U
+#define FILE_READ_ATTRIBUTES	0x00000080U
+#define FILE_WRITE_ATTRIBUTES	0x00000100U
+
+#define FILE_SHARE_READ		0x00000001U
+#define FILE_SHARE_WRITE	0x00000002U
+#define FILE_SHARE_DELETE	0x00000004U
+
+#define CREATE_NEW		1U
+#define CREATE_ALWAYS		2U
+#define OPEN_EXISTING		3U
+#define OPEN_ALWAYS		4U
+#define TRUNCATE_EXISTING	5U
+
+#define FILE_ATTRIBUTE_READONLY		0x00000001U
+#define FILE_ATTRIBUTE_ARCHIVE		0x00000020U
+#define FILE_ATTRIBUTE_NORMAL		0x00000080U
+
+#define FILE_FLAG_SEQUENTIAL_SCAN	0x08000000U
+#define FILE_FLAG_RANDOM_ACCESS		0x10000000U
+#define FILE_FLAG_NO_BUFFERING		0x20000000U
+#define FILE_FLAG_OVERLAPPED		0x40000000U
+#define FILE_FLAG_WRITE_THROUGH		0x80000000U
+
+#define FILE_BEGIN	0U
+#define FILE_CURRENT	1U
+#define FILE_END	2U
+
+/**
+ * CreateFileA() - open or create a file, block device, FIFO or terminal.
+ * @lpFileName: a path as open(2) takes it
+ * @dwDesiredAccess: GENERIC_READ, GENERIC_WRITE, GENERIC_ALL, FILE_READ_DATA,
+ *	FILE_WRITE_DATA; FILE_APPEND_DATA without write access opens O_APPEND;
+ *	0 opens for GetFileSizeEx() only
+ * @dwShareMode: any combination; checked for validity, not enforced (Linux has
+ *	no mandatory sharing)
+ * @lpSecurityAttributes: ignored: files are always closed on exec
+ * @dwCreationDisposition: CREATE_NEW ... TRUNCATE_EXISTING
+ * @dwFlagsAndAttributes: FILE_FLAG_OVERLAPPED; FILE_FLAG_NO_BUFFERING is
+ *	O_DIRECT; FILE_FLAG_WRITE_THROUGH is O_DSYNC; the two access hints are
+ *	posix_fadvise(2); FILE_ATTRIBUTE_READONLY creates without write permission
+ * @hTemplateFile: NULL, or a valid handle, which is not looked at
+ *
+ * Return: a handle; or INVALID_HANDLE_VALUE, with last error 2 no such file,
+ * 3 no such directory, 5 not permitted or a directory, 80 exists (CREATE_NEW),
+ * 87 a value that is not listed above, 4, 8, 19, 112 and the rest of the table.
+ * With CREATE_ALWAYS and OPEN_ALWAYS success sets the last error: 183 if the
+ * file was there, else 0.
+ */
+HANDLE WINAPI CreateFileA(LPCSTR lpFileName, DWORD dwDesiredAccess, DWORD dwShareMode,
+			  LPSECURITY_ATTRIBUTES lpSecurityAttributes, DWORD dwCreationDisposition,
+			  DWORD dwFlagsAndAttributes, HANDLE hTemplateFile);
+#ifndef UNICODE
+#define CreateFile	CreateFileA
+#endif
+
+/**
+ * ReadFile() - read, overlapped or not.
+ * @lpNumberOfBytesRead: may be NULL with an OVERLAPPED; set to 0 first (OV-14)
+ * @lpOverlapped: on a handle with FILE_FLAG_OVERLAPPED it is required (87);
+ *	otherwise NULL reads at the file pointer, and an OVERLAPPED at its offset,
+ *	and moves the pointer (OV-5).  hEvent must be NULL: there are no events
+ *
+ * Overlapped: FALSE with 997 is the usual answer, and a completion follows.
+ * TRUE only if the handle has FILE_SKIP_COMPLETION_PORT_ON_SUCCESS, or neither
+ * port nor TP_IO and is not a disk file; then it is done and no completion
+ * follows (NM-5, OV-15b).  Any other error: nothing was started, no completion
+ * follows (NM-8); Internal then holds the status.
+ * End of file: 38 for files and devices, 109 for pipes, success with 0 bytes for
+ * sockets (OV-15, OV-17), in the completion; not overlapped: TRUE with 0 bytes,
+ * with an OVERLAPPED FALSE with 38; pipes 109.
+ *
+ * Errors found at once: 6, 5 not opened for it, 87 a negative offset (OV-7),
+ * 998 a bad buffer (OV-22), 1450 or 8 a limit.
+ */
+BOOL WINAPI ReadFile(HANDLE hFile, LPVOID lpBuffer, DWORD nNumberOfBytesToRead,
+		     LPDWORD lpNumberOfBytesRead, LPOVERLAPPED lpOverlapped);
+
+/**
+ * WriteFile() - write; as ReadFile().
+ *
+ * An offset of -1 (both halves 0xFFFFFFFF) appends (OV-7).  Success means all
+ * bytes (OV-20).  A pipe without reader is 232 at once and 109 in a completion,
+ * never a SIGPIPE.
+ */
+BOOL WINAPI WriteFile(HANDLE hFile, LPCVOID lpBuffer, DWORD nNumberOfBytesToWrite,
+		      LPDWORD lpNumberOfBytesWritten, LPOVERLAPPED lpOverlapped);
+
+/** FlushFileBuffers() - fsync(2).  FALSE: 5 not open for writing, 6, 1117 ... */
+BOOL WINAPI FlushFileBuffers(HANDLE hFile);
+
+/** GetFileSizeEx() - size of a file or block device.  FALSE: 6, 1 has no size. */
+BOOL WINAPI GetFileSizeEx(HANDLE hFile, PLARGE_INTEGER lpFileSize);
+
+/**
+ * SetFilePointerEx() - move the pointer that calls without OVERLAPPED use.
+ * FALSE: 6, 87 unknown method, 131 it would be negative.
+ */
+BOOL WINAPI SetFilePointerEx(HANDLE hFile, LARGE_INTEGER liDistanceToMove,
+			     PLARGE_INTEGER lpNewFilePointer, DWORD dwMoveMethod);
+
+/**
+ * GetOverlappedResult() - what became of an overlapped operation (OV-11).
+ * @bWait: wait for it
+ *
+ * On a handle with neither port nor TP_IO this is what takes completions; on the
+ * others they are taken by GetQueuedCompletionStatus() or the pool, and this
+ * waits until they were.  It consumes no packet (OV-13).
+ *
+ * Return: TRUE; FALSE with 996 pending (the count is not written), 6 bWait and
+ * not a handle, or the operation's error; the count is written then too.
+ */
+BOOL WINAPI GetOverlappedResult(HANDLE hFile, LPOVERLAPPED lpOverlapped,
+				LPDWORD lpNumberOfBytesTransferred, BOOL bWait);
+
+/**
+ * HasOverlappedIoCompleted() - TRUE once Internal is not STATUS_PENDING (OV-2).
+ *
+ * A call and not only a look: on a handle with neither port nor TP_IO somebody
+ * must take the completion.
+ */
+BOOL WINAPI iocp_overlapped_completed(const OVERLAPPED *overlapped);
+#define HasOverlappedIoCompleted(lpOverlapped)	iocp_overlapped_completed(lpOverlapped)
+
+/**
+ * CancelIoEx() - ask for the end of one or (NULL) all operations of a handle.
+ *
+ * Any thread's, not of other processes (OV-24).  It only marks (OV-25): each
+ * still ends once, with 995 or its normal result.
+ *
+ * Return: TRUE; FALSE with 1168 nothing found: it has ended and its completion
+ * comes or came (TR-6); 6.
+ */
+BOOL WINAPI CancelIoEx(HANDLE hFile, LPOVERLAPPED lpOverlapped);
+
+#define FILE_SKIP_COMPLETION_PORT_ON_SUCCESS	0x1
+#define FILE_SKIP_SET_EVENT_ON_HANDLE		0x2
+
+/**
+ * SetFileCompletionNotificationModes() - NM-1: adds modes, never clears one.
+ * @Flags: SKIP_COMPLETION_PORT_ON_SUCCESS: what succeeds at once returns TRUE and
+ *	queues no packet; SKIP_SET_EVENT_ON_HANDLE is kept and changes nothing,
+ *	file handles are not signals here.  Unknown bits are ignored.
+ *
+ * Before or after the association (NM-2).  For all handles of the open file.
+ *
+ * Return: TRUE; FALSE with 6, 87 not opened with FILE_FLAG_OVERLAPPED.
+ */
+BOOL WINAPI SetFileCompletionNotificationModes(HANDLE FileHandle, UCHAR Flags);
+
+/**
+ * _get_osfhandle() - a handle for a file descriptor (any kind of file).
+ *
+ * The handle has the descriptor's open file, through a duplicate of it; the
+ * descriptor stays the caller's.  A second call for the same open file gives the
+ * same handle while that is open, so that dup'ed descriptors are one file object
+ * (CP-9; where the kernel has kcmp(2)).  It counts as opened with
+ * FILE_FLAG_OVERLAPPED.  End it with CloseHandle().
+ *
+ * Return: the handle; -1 with last error 6.
+ */
+intptr_t _get_osfhandle(int fd);
+
+/**
+ * _open_osfhandle() - a file descriptor for a handle.
+ * @flags: O_CLOEXEC, or 0; the others are the open file's and stay as they are
+ *
+ * The descriptor is a duplicate: close(2) it, the handle remains.
+ *
+ * Return: the descriptor; -1 with last error 6 or 4.
+ */
+int _open_osfhandle(intptr_t osfhandle, int flags);
+
+/*
+ * Completion ports
+ */
+
+/**
+ * CreateIoCompletionPort() - make a port, bring a file into one, or both (CP-1).
+ * @FileHandle: opened with FILE_FLAG_OVERLAPPED; or INVALID_HANDLE_VALUE
+ * @ExistingCompletionPort: NULL makes one
+ * @CompletionKey: comes with every packet of the file (CP-6)
+ * @NumberOfConcurrentThreads: 0: processors (CP-5); only looked at when a port is
+ *	made
+ *
+ * Operations that were pending when the file came into the port stay what they
+ * were: GetOverlappedResult() takes them, no packet comes (Windows: one does, CP-11).
+ *
+ * Return: the port (CP-3: the same handle as given); NULL with 87 no file and an
+ * existing port (CP-2), a file that is in a port or TP_IO already (CP-7) or was
+ * not opened for overlapped I/O (CP-8); 6 a bad handle; 2 no /dev/iocp: the
+ * module is not loaded; 50 a file of a kind that cannot do it.
+ */
+HANDLE WINAPI CreateIoCompletionPort(HANDLE FileHandle, HANDLE ExistingCompletionPort,
+				     ULONG_PTR CompletionKey, DWORD NumberOfConcurrentThreads);
+
+/**
+ * GetQueuedCompletionStatus() - take one packet (CP-44).
+ *
+ * The thread joins the port (CP-30), except inside a pool callback, where it
+ * stays with its pool (TR-10).
+ *
+ * Return: TRUE, a packet of success.  FALSE with *lpOverlapped not NULL: a packet
+ * of an operation that failed, its error is the last error; counts and key are
+ * written.  FALSE with *lpOverlapped NULL: no packet, nothing else is written:
+ * 258 in time, 735 the port was closed, 6 not a port.
+ */
+BOOL WINAPI GetQueuedCompletionStatus(HANDLE CompletionPort, LPDWORD lpNumberOfBytesTransferred,
+				      PULONG_PTR lpCompletionKey, LPOVERLAPPED *lpOverlapped,
+				      DWORD dwMilliseconds);
+
+/**
+ * GetQueuedCompletionStatusEx() - take up to @ulCount packets (CP-52).
+ * @lpCompletionPortEntries: Internal has the NTSTATUS of each
+ * @ulNumEntriesRemoved: 0 where nothing was taken in time (CP-54)
+ * @fAlertable: there are no APCs; TRUE changes nothing
+ *
+ * Return: TRUE, one or more, whatever their status; FALSE with 258, 735, 6 as
+ * above, or 87: room for 0 (CP-53).
+ */
+BOOL WINAPI GetQueuedCompletionStatusEx(HANDLE CompletionPort,
+					LPOVERLAPPED_ENTRY lpCompletionPortEntries, ULONG ulCount,
+					PULONG ulNumEntriesRemoved, DWORD dwMilliseconds,
+					BOOL fAlertable);
+
+/**
+ * PostQueuedCompletionStatus() - queue a packet; all three values go through
+ * untouched (CP-24).  FALSE: 6, 1816 too many wait already, 1450 no memory.
+ */
+BOOL WINAPI PostQueuedCompletionStatus(HANDLE CompletionPort, DWORD dwNumberOfBytesTransferred,
+				       ULONG_PTR dwCompletionKey, LPOVERLAPPED lpOverlapped);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* IOCP_FILEIO_H */
