@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <iocp.h>
 
@@ -95,8 +96,15 @@ struct iocpi_thread {
 
 extern __thread struct iocpi_thread iocpi_self;
 
+static inline struct timespec iocpi_timespec(uint64_t ns)
+{
+	return (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+}
+
 void iocpi_futex_wait(uint32_t *word, uint32_t value);
+void iocpi_futex_wait_until(uint32_t *word, uint32_t value, uint64_t deadline);
 void iocpi_futex_wake_all(uint32_t *word);
+int iocpi_thread_start(void *(*run)(void *), void *arg, size_t stack_size);
 void iocpi_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void iocpi_once_fork(void);
 

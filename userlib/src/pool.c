@@ -24,7 +24,6 @@
  * thread and changing a limit take it.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -164,35 +163,6 @@ static void *pool_worker(void *arg)
 	}
 }
 
-/* Signals of the program are for its own threads (B14). */
-static int pool_start_thread(struct iocp_pool *pool)
-{
-	static const int synchronous[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS };
-	sigset_t block, saved;
-	pthread_attr_t attr;
-	pthread_t thread;
-	size_t i, stack;
-	int ret;
-
-	sigfillset(&block);
-	for (i = 0; i < ARRAY_SIZE(synchronous); i++)
-		sigdelset(&block, synchronous[i]);
-	ret = pthread_attr_init(&attr);
-	if (ret)
-		return -ret;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	stack = READ_ONCE(pool->stack_size);
-	if (stack)
-		ret = pthread_attr_setstacksize(&attr, stack);
-	if (!ret) {
-		pthread_sigmask(SIG_SETMASK, &block, &saved);
-		ret = pthread_create(&thread, &attr, pool_worker, pool);
-		pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	}
-	pthread_attr_destroy(&attr);
-	return -ret;
-}
-
 /* One thread more.  1; 0 the maximum is reached; or a negative errno. */
 int iocpi_pool_add_thread(struct iocp_pool *pool)
 {
@@ -206,7 +176,7 @@ int iocpi_pool_add_thread(struct iocp_pool *pool)
 	WRITE_ONCE(pool->nr_threads, pool->nr_threads + 1);
 	pthread_mutex_unlock(&pool->lock);
 
-	ret = pool_start_thread(pool);
+	ret = iocpi_thread_start(pool_worker, pool, READ_ONCE(pool->stack_size));
 	if (!ret)
 		return 1;
 	pthread_mutex_lock(&pool->lock);

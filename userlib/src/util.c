@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +17,20 @@
 __thread struct iocpi_thread iocpi_self;
 uint64_t iocpi_fork_count;
 
-void iocpi_futex_wait(uint32_t *word, uint32_t value)
+void iocpi_futex_wait_until(uint32_t *word, uint32_t value, uint64_t deadline)
 {
+	const struct timespec ts = iocpi_timespec(deadline);
 	int saved = errno;
 
-	syscall(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+	/* BITSET is the one whose time is absolute. */
+	syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value,
+		deadline == IOCP_FOREVER ? NULL : &ts, NULL, FUTEX_BITSET_MATCH_ANY);
 	errno = saved;
+}
+
+void iocpi_futex_wait(uint32_t *word, uint32_t value)
+{
+	iocpi_futex_wait_until(word, value, IOCP_FOREVER);
 }
 
 /* The word may be gone by now: waking an address needs nothing to be there. */
@@ -31,6 +40,34 @@ void iocpi_futex_wake_all(uint32_t *word)
 
 	syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
 	errno = saved;
+}
+
+/* A thread of the library's: signals of the program are for its own threads (B14). */
+int iocpi_thread_start(void *(*run)(void *), void *arg, size_t stack_size)
+{
+	static const int synchronous[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS };
+	sigset_t block, saved;
+	pthread_attr_t attr;
+	pthread_t thread;
+	size_t i;
+	int ret;
+
+	sigfillset(&block);
+	for (i = 0; i < ARRAY_SIZE(synchronous); i++)
+		sigdelset(&block, synchronous[i]);
+	ret = pthread_attr_init(&attr);
+	if (ret)
+		return -ret;
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (stack_size)
+		ret = pthread_attr_setstacksize(&attr, stack_size);
+	if (!ret) {
+		pthread_sigmask(SIG_SETMASK, &block, &saved);
+		ret = pthread_create(&thread, &attr, run, arg);
+		pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	}
+	pthread_attr_destroy(&attr);
+	return -ret;
 }
 
 /* For misuse that is survived: said aloud only where somebody asked for it. */
