@@ -223,36 +223,83 @@ int iocpi_bind(struct iocpi_file *f, struct iocp_port *port, uint32_t flags, enu
 	return 0;
 }
 
+static void file_close(struct iocpi_obj *obj, uint64_t before)
+{
+	struct iocpi_file *f = container_of(obj, struct iocpi_file, obj);
+
+	file_unbind(f);
+	iocpi_internal_unbind(f);
+	if (before & OBJ_TPIO && !(before & OBJ_OPS))
+		iocpi_file_forget_tpio(f);
+	iocpi_file_put(f, OBJ_USER);
+}
+
+static void file_put(struct iocpi_obj *obj)
+{
+	iocpi_file_put(container_of(obj, struct iocpi_file, obj), OBJ_USER);
+}
+
+static void wport_close(struct iocpi_obj *obj, uint64_t before)
+{
+	struct iocpi_wport *w = container_of(obj, struct iocpi_wport, obj);
+
+	(void)before;
+	/* Waiters hold the object, so it is still there for the call. */
+	iocp_shutdown(w->port, NULL);
+	iocpi_wport_put(w, OBJ_USER);
+}
+
+static void wport_put(struct iocpi_obj *obj)
+{
+	iocpi_wport_put(container_of(obj, struct iocpi_wport, obj), OBJ_USER);
+}
+
+/* CP-15: readable while packets wait, and it hangs up when the port is closed. */
+static int wport_poll_fd(struct iocpi_obj *obj)
+{
+	return container_of(obj, struct iocpi_wport, obj)->port->fd;
+}
+
+/* Types that are not here have no handles. */
+static const struct iocpi_handle_ops handle_ops[] = {
+	[IOCPI_FILE] = { file_close, file_put, NULL },
+	[IOCPI_PORT] = { wport_close, wport_put, wport_poll_fd },
+	[IOCPI_EVENT] = { iocpi_sync_close, iocpi_sync_put, iocpi_sync_poll_fd },
+	[IOCPI_SEMAPHORE] = { iocpi_sync_close, iocpi_sync_put, iocpi_sync_poll_fd },
+};
+
+static const struct iocpi_handle_ops *ops_of(uint32_t type)
+{
+	return type < ARRAY_SIZE(handle_ops) && handle_ops[type].close ? &handle_ops[type] : NULL;
+}
+
+/* The object of an open handle of any type, with OBJ_USER; or NULL. */
+struct iocpi_obj *iocpi_handle_get(HANDLE h, const struct iocpi_handle_ops **ops)
+{
+	struct iocpi_obj *obj = iocpi_obj_any(handle_id(h));
+	uint32_t type = obj ? READ_ONCE(obj->type) : IOCPI_FREE;
+
+	*ops = ops_of(type);
+	return *ops ? iocpi_obj_get(handle_id(h), type, OBJ_USER) : NULL;
+}
+
 BOOL WINAPI CloseHandle(HANDLE hObject)
 {
 	uint64_t id = handle_id(hObject), before;
-	struct iocpi_obj *obj;
+	struct iocpi_obj *obj = iocpi_obj_any(id);
+	uint32_t type = obj ? READ_ONCE(obj->type) : IOCPI_FREE;
+	const struct iocpi_handle_ops *ops = ops_of(type);
 
-	obj = iocpi_obj_close(id, IOCPI_FILE, OBJ_USER, &before);
-	if (obj) {
-		struct iocpi_file *f = container_of(obj, struct iocpi_file, obj);
-
-		file_unbind(f);
-		iocpi_internal_unbind(f);
-		if (before & OBJ_TPIO && !(before & OBJ_OPS))
-			iocpi_file_forget_tpio(f);
-		iocpi_file_put(f, OBJ_USER);
-		return TRUE;
-	}
-	obj = iocpi_obj_close(id, IOCPI_PORT, OBJ_USER, NULL);
-	if (obj) {
-		struct iocpi_wport *w = container_of(obj, struct iocpi_wport, obj);
-
-		/* Waiters hold the object, so it is still there for the call. */
-		iocp_shutdown(w->port, NULL);
-		iocpi_wport_put(w, OBJ_USER);
-		return TRUE;
-	}
-	return iocpi_fail(ERROR_INVALID_HANDLE);
+	obj = ops ? iocpi_obj_close(id, type, OBJ_USER, &before) : NULL;
+	if (!obj)
+		return iocpi_fail(ERROR_INVALID_HANDLE);
+	ops->close(obj, before);
+	return TRUE;
 }
 
 void iocpi_win_fork_lock(void)
 {
+	pthread_rwlock_wrlock(&iocpi_take_lock);
 	pthread_mutex_lock(&bind_lock);
 	iocpi_tpio_fork_lock();
 	iocpi_internal_fork_lock();
@@ -263,6 +310,7 @@ void iocpi_win_fork_unlock(void)
 	iocpi_internal_fork_unlock();
 	iocpi_tpio_fork_unlock();
 	pthread_mutex_unlock(&bind_lock);
+	pthread_rwlock_unlock(&iocpi_take_lock);
 }
 
 /* In the child, for every object: the descriptors are all there is to give back. */
@@ -270,10 +318,13 @@ void iocpi_win_fork_end(struct iocpi_obj *obj)
 {
 	if (obj->type == IOCPI_FILE && READ_ONCE(obj->word) & (OBJ_OPEN | OBJ_USERS))
 		close(container_of(obj, struct iocpi_file, obj)->fd);
+	else if (obj->type == IOCPI_EVENT || obj->type == IOCPI_SEMAPHORE)
+		close(sync_of(obj)->fd);
 }
 
 void iocpi_win_fork_child(void)
 {
 	iocpi_tpio_fork_child();
 	iocpi_internal_fork_child();
+	iocpi_wait_fork_child();
 }

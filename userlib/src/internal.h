@@ -48,6 +48,15 @@ void __tsan_release(void *addr);
 #define hear_port(port)		((void)0)
 #endif
 
+/* The same for objects that are signalled, and there the kernel orders nothing. */
+#ifdef __SANITIZE_THREAD__
+#define tell_obj(obj)		__tsan_release(obj)
+#define hear_obj(obj)		__tsan_acquire(obj)
+#else
+#define tell_obj(obj)		__atomic_thread_fence(__ATOMIC_RELEASE)
+#define hear_obj(obj)		__atomic_thread_fence(__ATOMIC_ACQUIRE)
+#endif
+
 /* util.c */
 
 struct list {
@@ -189,6 +198,8 @@ enum iocpi_type {
 	IOCPI_IO,
 	IOCPI_WORK,
 	IOCPI_POOL,
+	IOCPI_EVENT,
+	IOCPI_SEMAPHORE,
 };
 
 #define OBJ_USER	UINT64_C(1)			/* calls that use it now */

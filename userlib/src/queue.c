@@ -9,11 +9,6 @@
 _Static_assert(sizeof(OVERLAPPED_ENTRY) == sizeof(struct iocp_packet),
 	       "packets are made into entries in place");
 
-static uint64_t deadline_of(DWORD ms)
-{
-	return ms == INFINITE ? IOCP_FOREVER : iocp_deadline_ms(ms);
-}
-
 /*
  * In a pool callback the thread stays with its pool (TR-10), elsewhere it joins
  * the port (CP-30).  Signals do not end the wait: the deadline is absolute.
@@ -97,7 +92,7 @@ BOOL WINAPI GetQueuedCompletionStatus(HANDLE CompletionPort, LPDWORD lpNumberOfB
 				      PULONG_PTR lpCompletionKey, LPOVERLAPPED *lpOverlapped,
 				      DWORD dwMilliseconds)
 {
-	uint64_t deadline = deadline_of(dwMilliseconds);
+	uint64_t deadline = iocpi_deadline_of(dwMilliseconds);
 	struct iocpi_completion c;
 	struct iocp_packet packet;
 	struct iocpi_wport *w;
@@ -150,7 +145,7 @@ BOOL WINAPI GetQueuedCompletionStatusEx(HANDLE CompletionPort,
 					PULONG ulNumEntriesRemoved, DWORD dwMilliseconds,
 					BOOL fAlertable)
 {
-	uint64_t deadline = deadline_of(dwMilliseconds);
+	uint64_t deadline = iocpi_deadline_of(dwMilliseconds);
 	struct iocpi_wport *w;
 	ULONG made;
 	int ret;

@@ -95,6 +95,20 @@ static inline uint64_t handle_id(HANDLE h)
 	return (uintptr_t)h;
 }
 
+static inline uint64_t iocpi_deadline_of(DWORD ms)
+{
+	return ms == INFINITE ? IOCP_FOREVER : iocp_deadline_ms(ms);
+}
+
+/* What handles of each type of object have in common; all get the caller's OBJ_USER. */
+struct iocpi_handle_ops {
+	void (*close)(struct iocpi_obj *obj, uint64_t before);	/* and give it back */
+	void (*put)(struct iocpi_obj *obj);
+	int (*poll_fd)(struct iocpi_obj *obj);	/* or -errno; NULL: nothing to wait for */
+};
+
+struct iocpi_obj *iocpi_handle_get(HANDLE h, const struct iocpi_handle_ops **ops);
+
 struct iocpi_file *iocpi_file_get(HANDLE h, uint64_t refs);
 void iocpi_file_put(struct iocpi_file *f, uint64_t refs);
 void iocpi_file_forget_tpio(struct iocpi_file *f);
@@ -133,6 +147,49 @@ void iocpi_internal_drain(void);
 void iocpi_internal_fork_lock(void);
 void iocpi_internal_fork_unlock(void);
 void iocpi_internal_fork_child(void);
+
+/*
+ * event.c - what is signalled by an eventfd that can be read: count.
+ *
+ * OBJ_USER: calls inside.  The descriptor goes with the last reference.
+ */
+struct iocpi_sync {
+	struct iocpi_obj obj;
+	int fd;
+	bool consume;			/* a wait takes it, by a read */
+	uint32_t max;			/* of a semaphore */
+	uint32_t count;			/* and never less than its count is */
+};
+
+_Static_assert(sizeof(struct iocpi_sync) <= IOCPI_OBJ_SIZE, "slots are too small");
+
+void iocpi_sync_close(struct iocpi_obj *obj, uint64_t before);
+void iocpi_sync_put(struct iocpi_obj *obj);
+int iocpi_sync_poll_fd(struct iocpi_obj *obj);
+bool iocpi_sync_take(struct iocpi_sync *s);
+void iocpi_sync_give(struct iocpi_sync *s, uint32_t n);
+
+static inline struct iocpi_sync *sync_of(struct iocpi_obj *obj)
+{
+	return container_of(obj, struct iocpi_sync, obj);
+}
+
+/* wait.c */
+
+/* What the kernel needs to wait in the place of a thread (opcode WAIT). */
+struct iocpi_waitable {
+	int fd;				/* to poll; the caller's own, to close */
+	bool consume;			/* IOCP_OPF_CONSUME: reading it takes it */
+};
+
+DWORD iocpi_waitable(HANDLE h, struct iocpi_waitable *w);
+
+/*
+ * Shared: whoever takes or resets one object.  Exclusive: who takes several at once,
+ * and would be seen in between (B12).
+ */
+extern pthread_rwlock_t iocpi_take_lock;
+void iocpi_wait_fork_child(void);
 
 /* tpio.c */
 

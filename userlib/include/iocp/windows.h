@@ -264,7 +264,7 @@ int iocp_last_errno(void);
  */
 
 /**
- * CloseHandle() - close a file or a port.
+ * CloseHandle() - close a handle of any kind.
  *
  * File: what is in flight is cancelled and its completions come as usual, with a
  * port also after this call: 995, of pipes 109, of sockets 1236 (OV-30); without
@@ -490,5 +490,6 @@ static inline LONG64 InterlockedExchangeAdd64(LONG64 volatile *Addend, LONG64 Va
 #endif
 
 #include "fileio.h"
+#include "synch.h"
 
 #endif /* IOCP_WINDOWS_H */

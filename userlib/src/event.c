@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+/*
+ * event.c - events and semaphores: an eventfd each, so that a thread, a poll set
+ * and the kernel's WAIT operation can all wait for one.
+ *
+ * Its counter is the state.  A manual-reset event is never read by a wait; reading
+ * an auto-reset event takes all of it, reading a semaphore takes one.  Setting is
+ * one write and no lock, whoever waits.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "win.h"
+
+static struct iocpi_sync *sync_get(HANDLE h, enum iocpi_type type)
+{
+	struct iocpi_obj *obj = iocpi_obj_get(handle_id(h), type, OBJ_USER);
+
+	return obj ? sync_of(obj) : NULL;
+}
+
+void iocpi_sync_put(struct iocpi_obj *obj)
+{
+	if (iocpi_obj_put(obj, OBJ_USER) & OBJ_REFS)
+		return;
+	close(sync_of(obj)->fd);
+	iocpi_obj_free(obj);
+}
+
+void iocpi_sync_close(struct iocpi_obj *obj, uint64_t before)
+{
+	(void)before;
+	iocpi_sync_put(obj);
+}
+
+int iocpi_sync_poll_fd(struct iocpi_obj *obj)
+{
+	return sync_of(obj)->fd;
+}
+
+/* Not through read(2) and write(2): those are where pthread_cancel() strikes. */
+bool iocpi_sync_take(struct iocpi_sync *s)
+{
+	int saved = errno;
+	uint64_t count;
+	bool taken;
+
+	taken = syscall(SYS_read, s->fd, &count, sizeof(count)) == sizeof(count);
+	errno = saved;
+	if (!taken)
+		return false;
+	if (s->obj.type == IOCPI_SEMAPHORE)
+		__atomic_fetch_sub(&s->count, 1, __ATOMIC_RELAXED);
+	hear_obj(&s->obj);
+	return true;
+}
+
+/* A counter that is full is an event that is set: no error. */
+void iocpi_sync_give(struct iocpi_sync *s, uint32_t n)
+{
+	uint64_t count = n;
+	int saved = errno;
+
+	tell_obj(&s->obj);
+	syscall(SYS_write, s->fd, &count, sizeof(count));
+	errno = saved;
+}
+
+/* Names would be for other processes, and those have no way to these objects. */
+static struct iocpi_sync *sync_create(enum iocpi_type type, const void *name, uint32_t count,
+				      int flags)
+{
+	struct iocpi_obj *obj;
+	int fd;
+
+	if (name) {
+		iocpi_fail(ERROR_NOT_SUPPORTED);
+		return NULL;
+	}
+	iocpi_once_fork();
+	fd = eventfd(count, EFD_NONBLOCK | EFD_CLOEXEC | flags);
+	if (fd < 0) {
+		iocpi_fail_errno(errno);
+		return NULL;
+	}
+	obj = iocpi_obj_alloc(type);
+	if (!obj) {
+		close(fd);
+		iocpi_fail_errno(ENOMEM);
+		return NULL;
+	}
+	sync_of(obj)->fd = fd;
+	return sync_of(obj);
+}
+
+static HANDLE sync_open(struct iocpi_sync *s)
+{
+	iocpi_obj_open(&s->obj, 0);
+	return (HANDLE)(uintptr_t)iocpi_obj_id(&s->obj);
+}
+
+HANDLE WINAPI CreateEventA(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset,
+			   BOOL bInitialState, LPCSTR lpName)
+{
+	struct iocpi_sync *e = sync_create(IOCPI_EVENT, lpName, bInitialState ? 1 : 0, 0);
+
+	(void)lpEventAttributes;
+	if (!e)
+		return NULL;
+	e->consume = !bManualReset;
+	return sync_open(e);
+}
+
+BOOL WINAPI SetEvent(HANDLE hEvent)
+{
+	struct iocpi_sync *e = sync_get(hEvent, IOCPI_EVENT);
+
+	if (!e)
+		return iocpi_fail(ERROR_INVALID_HANDLE);
+	iocpi_sync_give(e, 1);
+	iocpi_sync_put(&e->obj);
+	return TRUE;
+}
+
+BOOL WINAPI ResetEvent(HANDLE hEvent)
+{
+	struct iocpi_sync *e = sync_get(hEvent, IOCPI_EVENT);
+
+	if (!e)
+		return iocpi_fail(ERROR_INVALID_HANDLE);
+	pthread_rwlock_rdlock(&iocpi_take_lock);
+	iocpi_sync_take(e);
+	pthread_rwlock_unlock(&iocpi_take_lock);
+	iocpi_sync_put(&e->obj);
+	return TRUE;
+}
+
+HANDLE WINAPI CreateSemaphoreA(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount,
+			       LONG lMaximumCount, LPCSTR lpName)
+{
+	struct iocpi_sync *s;
+
+	(void)lpSemaphoreAttributes;
+	if (lInitialCount < 0 || lMaximumCount <= 0 || lInitialCount > lMaximumCount) {
+		iocpi_fail(ERROR_INVALID_PARAMETER);
+		return NULL;
+	}
+	s = sync_create(IOCPI_SEMAPHORE, lpName, lInitialCount, EFD_SEMAPHORE);
+	if (!s)
+		return NULL;
+	s->consume = true;
+	s->max = lMaximumCount;
+	s->count = lInitialCount;
+	return sync_open(s);
+}
+
+/* What the kernel's waits have taken nobody counted.  iocpi_take_lock is exclusive. */
+static void semaphore_recount(struct iocpi_sync *s)
+{
+	static const char field[] = "eventfd-count:";
+	char buf[512], *at;
+	ssize_t len;
+	int fd;
+
+	snprintf(buf, sizeof(buf), "/proc/self/fdinfo/%d", s->fd);
+	fd = open(buf, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	len = read(fd, buf, sizeof(buf) - 1);
+	close(fd);
+	if (len <= 0)
+		return;
+	buf[len] = 0;
+	at = strstr(buf, field);
+	if (at)
+		WRITE_ONCE(s->count, strtoull(at + strlen(field), NULL, 16));
+}
+
+static bool semaphore_add(struct iocpi_sync *s, uint32_t n)
+{
+	uint32_t count = READ_ONCE(s->count);
+
+	do {
+		if (n > s->max - count)
+			return false;
+	} while (!__atomic_compare_exchange_n(&s->count, &count, count + n, true,
+					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	iocpi_sync_give(s, n);
+	return true;
+}
+
+BOOL WINAPI ReleaseSemaphore(HANDLE hSemaphore, LONG lReleaseCount, LPLONG lpPreviousCount)
+{
+	struct iocpi_sync *s = sync_get(hSemaphore, IOCPI_SEMAPHORE);
+	bool done = false;
+	uint32_t count;
+
+	if (!s)
+		return iocpi_fail(ERROR_INVALID_HANDLE);
+	if (lReleaseCount <= 0) {
+		iocpi_sync_put(&s->obj);
+		return iocpi_fail(ERROR_INVALID_PARAMETER);
+	}
+	if (!lpPreviousCount) {
+		pthread_rwlock_rdlock(&iocpi_take_lock);
+		done = semaphore_add(s, lReleaseCount);
+		pthread_rwlock_unlock(&iocpi_take_lock);
+	}
+	if (!done) {
+		pthread_rwlock_wrlock(&iocpi_take_lock);
+		semaphore_recount(s);
+		count = s->count;
+		done = semaphore_add(s, lReleaseCount);
+		pthread_rwlock_unlock(&iocpi_take_lock);
+		if (done && lpPreviousCount)
+			*lpPreviousCount = count;
+	}
+	iocpi_sync_put(&s->obj);
+	return done ? TRUE : iocpi_fail(ERROR_TOO_MANY_POSTS);
+}
