@@ -133,9 +133,9 @@ BOOL WINAPI ResetEvent(HANDLE hEvent)
 
 	if (!e)
 		return iocpi_fail(ERROR_INVALID_HANDLE);
-	pthread_rwlock_rdlock(&iocpi_take_lock);
+	AcquireSRWLockShared(&iocpi_take_lock);
 	iocpi_sync_take(e);
-	pthread_rwlock_unlock(&iocpi_take_lock);
+	ReleaseSRWLockShared(&iocpi_take_lock);
 	iocpi_sync_put(&e->obj);
 	return TRUE;
 }
@@ -207,16 +207,16 @@ BOOL WINAPI ReleaseSemaphore(HANDLE hSemaphore, LONG lReleaseCount, LPLONG lpPre
 		return iocpi_fail(ERROR_INVALID_PARAMETER);
 	}
 	if (!lpPreviousCount) {
-		pthread_rwlock_rdlock(&iocpi_take_lock);
+		AcquireSRWLockShared(&iocpi_take_lock);
 		done = semaphore_add(s, lReleaseCount);
-		pthread_rwlock_unlock(&iocpi_take_lock);
+		ReleaseSRWLockShared(&iocpi_take_lock);
 	}
 	if (!done) {
-		pthread_rwlock_wrlock(&iocpi_take_lock);
+		AcquireSRWLockExclusive(&iocpi_take_lock);
 		semaphore_recount(s);
 		count = s->count;
 		done = semaphore_add(s, lReleaseCount);
-		pthread_rwlock_unlock(&iocpi_take_lock);
+		ReleaseSRWLockExclusive(&iocpi_take_lock);
 		if (done && lpPreviousCount)
 			*lpPreviousCount = count;
 	}

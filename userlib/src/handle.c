@@ -299,7 +299,7 @@ BOOL WINAPI CloseHandle(HANDLE hObject)
 
 void iocpi_win_fork_lock(void)
 {
-	pthread_rwlock_wrlock(&iocpi_take_lock);
+	AcquireSRWLockExclusive(&iocpi_take_lock);
 	pthread_mutex_lock(&bind_lock);
 	iocpi_tpio_fork_lock();
 	iocpi_internal_fork_lock();
@@ -310,7 +310,7 @@ void iocpi_win_fork_unlock(void)
 	iocpi_internal_fork_unlock();
 	iocpi_tpio_fork_unlock();
 	pthread_mutex_unlock(&bind_lock);
-	pthread_rwlock_unlock(&iocpi_take_lock);
+	ReleaseSRWLockExclusive(&iocpi_take_lock);
 }
 
 /* In the child, for every object: the descriptors are all there is to give back. */
@@ -326,5 +326,4 @@ void iocpi_win_fork_child(void)
 {
 	iocpi_tpio_fork_child();
 	iocpi_internal_fork_child();
-	iocpi_wait_fork_child();
 }

@@ -99,11 +99,24 @@ struct iocpi_thread {
 	uint64_t callback_id;		/* its number, until it disassociates */
 	unsigned int left;		/* STEP_* of that */
 	bool leading;			/* it takes the internal port's packets */
+	uint32_t tid;			/* iocpi_thread_id() */
 	uint32_t last_error;		/* GetLastError() */
 	int last_errno;
 };
 
 extern __thread struct iocpi_thread iocpi_self;
+uint32_t iocpi_thread_id(void);
+
+/* Where a futex can watch a word of pointer size. */
+static inline uint32_t *iocpi_low_word(const void *word)
+{
+	uint32_t *low = (uint32_t *)(uintptr_t)word;
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	low += sizeof(void *) / sizeof(*low) - 1;
+#endif
+	return low;
+}
 
 static inline struct timespec iocpi_timespec(uint64_t ns)
 {
@@ -112,6 +125,7 @@ static inline struct timespec iocpi_timespec(uint64_t ns)
 
 void iocpi_futex_wait(uint32_t *word, uint32_t value);
 void iocpi_futex_wait_until(uint32_t *word, uint32_t value, uint64_t deadline);
+void iocpi_futex_wake(uint32_t *word, int nr);
 void iocpi_futex_wake_all(uint32_t *word);
 int iocpi_thread_start(void *(*run)(void *), void *arg, size_t stack_size);
 void iocpi_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

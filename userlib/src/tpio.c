@@ -8,7 +8,6 @@
  * OVERLAPPED, the call.
  */
 #include <errno.h>
-#include <time.h>
 
 #include "win.h"
 
@@ -219,19 +218,6 @@ const struct iocp_packet *iocp_callback_packet(PTP_CALLBACK_INSTANCE Instance)
 uint64_t iocp_stray_completions(void)
 {
 	return READ_ONCE(strays);
-}
-
-VOID WINAPI Sleep(DWORD dwMilliseconds)
-{
-	struct timespec ts = {
-		.tv_sec = dwMilliseconds / 1000,
-		.tv_nsec = dwMilliseconds % 1000 * 1000000L,
-	};
-
-	do {
-		while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
-			;
-	} while (dwMilliseconds == INFINITE);
 }
 
 void iocpi_tpio_fork_lock(void)

@@ -34,12 +34,17 @@ void iocpi_futex_wait(uint32_t *word, uint32_t value)
 }
 
 /* The word may be gone by now: waking an address needs nothing to be there. */
-void iocpi_futex_wake_all(uint32_t *word)
+void iocpi_futex_wake(uint32_t *word, int nr)
 {
 	int saved = errno;
 
-	syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
+	syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, nr, NULL, NULL, 0);
 	errno = saved;
+}
+
+void iocpi_futex_wake_all(uint32_t *word)
+{
+	iocpi_futex_wake(word, INT_MAX);
 }
 
 /* A thread of the library's: signals of the program are for its own threads (B14). */

@@ -14,9 +14,7 @@
 
 #include "win.h"
 
-#define LOCK_INIT	PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
-
-pthread_rwlock_t iocpi_take_lock = LOCK_INIT;
+SRWLOCK iocpi_take_lock = SRWLOCK_INIT;
 
 /* The handles of one call, each with its object. */
 struct wait_set {
@@ -122,9 +120,9 @@ static bool take_one(struct iocpi_obj *obj)
 
 	if (!is_consumed(obj))
 		return take(obj);
-	pthread_rwlock_rdlock(&iocpi_take_lock);
+	AcquireSRWLockShared(&iocpi_take_lock);
 	taken = take(obj);
-	pthread_rwlock_unlock(&iocpi_take_lock);
+	ReleaseSRWLockShared(&iocpi_take_lock);
 	return taken;
 }
 
@@ -189,9 +187,9 @@ static DWORD wait_all(struct wait_set *set, uint64_t deadline)
 		/* Each was ready once.  Now all at the same time? */
 		for (i = 0; i < set->nr; i++)
 			set->fds[i].fd = ~set->fds[i].fd;
-		pthread_rwlock_wrlock(&iocpi_take_lock);
+		AcquireSRWLockExclusive(&iocpi_take_lock);
 		taken = set_poll(set, 0) == (int)set->nr && take_all(set);
-		pthread_rwlock_unlock(&iocpi_take_lock);
+		ReleaseSRWLockExclusive(&iocpi_take_lock);
 		if (taken)
 			return WAIT_OBJECT_0;
 		set_pass_ready(set);
@@ -237,11 +235,4 @@ DWORD WINAPI WaitForMultipleObjects(DWORD nCount, const HANDLE *lpHandles, BOOL 
 DWORD WINAPI WaitForSingleObject(HANDLE hHandle, DWORD dwMilliseconds)
 {
 	return WaitForMultipleObjects(1, &hHandle, FALSE, dwMilliseconds);
-}
-
-/* Held by fork(), which unlocks it afterwards: by the number this thread has now. */
-void iocpi_wait_fork_child(void)
-{
-	iocpi_take_lock = (pthread_rwlock_t)LOCK_INIT;
-	pthread_rwlock_wrlock(&iocpi_take_lock);
 }

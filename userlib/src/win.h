@@ -188,8 +188,7 @@ DWORD iocpi_waitable(HANDLE h, struct iocpi_waitable *w);
  * Shared: whoever takes or resets one object.  Exclusive: who takes several at once,
  * and would be seen in between (B12).
  */
-extern pthread_rwlock_t iocpi_take_lock;
-void iocpi_wait_fork_child(void);
+extern SRWLOCK iocpi_take_lock;
 
 /* tpio.c */
 

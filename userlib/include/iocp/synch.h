@@ -93,6 +93,228 @@ DWORD WINAPI WaitForSingleObject(HANDLE hHandle, DWORD dwMilliseconds);
 DWORD WINAPI WaitForMultipleObjects(DWORD nCount, const HANDLE *lpHandles, BOOL bWaitAll,
 				    DWORD dwMilliseconds);
 
+/*
+ * Critical sections, and the other locks that live in the program's memory: without
+ * contention one atomic operation to enter and one to leave.  They do not work
+ * across processes, and a child of fork() must not use those that were held.
+ */
+
+/* LockCount counts otherwise than on Windows; the debug information is NULL. */
+typedef struct _RTL_CRITICAL_SECTION {
+	PVOID DebugInfo;
+	LONG LockCount;
+	LONG RecursionCount;
+	HANDLE OwningThread;		/* its number: GetCurrentThreadId() */
+	HANDLE LockSemaphore;
+	ULONG_PTR SpinCount;
+} CRITICAL_SECTION, *PCRITICAL_SECTION, *LPCRITICAL_SECTION;
+
+#define CRITICAL_SECTION_NO_DEBUG_INFO	0x01000000U
+
+VOID WINAPI InitializeCriticalSection(LPCRITICAL_SECTION lpCriticalSection);
+
+/** InitializeCriticalSectionAndSpinCount() - @dwSpinCount looks before it sleeps.  TRUE. */
+BOOL WINAPI InitializeCriticalSectionAndSpinCount(LPCRITICAL_SECTION lpCriticalSection,
+						  DWORD dwSpinCount);
+
+/** InitializeCriticalSectionEx() - FALSE with 87: a flag but NO_DEBUG_INFO. */
+BOOL WINAPI InitializeCriticalSectionEx(LPCRITICAL_SECTION lpCriticalSection, DWORD dwSpinCount,
+					DWORD Flags);
+
+/** DeleteCriticalSection() - nobody may be in it. */
+VOID WINAPI DeleteCriticalSection(LPCRITICAL_SECTION lpCriticalSection);
+
+/** EnterCriticalSection() - its owner may enter again, and leaves as often. */
+VOID WINAPI EnterCriticalSection(LPCRITICAL_SECTION lpCriticalSection);
+BOOL WINAPI TryEnterCriticalSection(LPCRITICAL_SECTION lpCriticalSection);
+
+/** LeaveCriticalSection() - of another thread's it does nothing (Windows: undefined). */
+VOID WINAPI LeaveCriticalSection(LPCRITICAL_SECTION lpCriticalSection);
+
+typedef struct _RTL_SRWLOCK {
+	PVOID Ptr;
+} SRWLOCK, *PSRWLOCK;
+
+#define SRWLOCK_INIT		{ 0 }
+
+/* SRW locks: not recursive, neither way. */
+VOID WINAPI InitializeSRWLock(PSRWLOCK SRWLock);
+VOID WINAPI AcquireSRWLockExclusive(PSRWLOCK SRWLock);
+VOID WINAPI AcquireSRWLockShared(PSRWLOCK SRWLock);
+BOOLEAN WINAPI TryAcquireSRWLockExclusive(PSRWLOCK SRWLock);
+BOOLEAN WINAPI TryAcquireSRWLockShared(PSRWLOCK SRWLock);
+VOID WINAPI ReleaseSRWLockExclusive(PSRWLOCK SRWLock);
+VOID WINAPI ReleaseSRWLockShared(PSRWLOCK SRWLock);
+
+typedef struct _RTL_CONDITION_VARIABLE {
+	PVOID Ptr;
+} CONDITION_VARIABLE, *PCONDITION_VARIABLE;
+
+#define CONDITION_VARIABLE_INIT			{ 0 }
+#define CONDITION_VARIABLE_LOCKMODE_SHARED	0x1U
+
+VOID WINAPI InitializeConditionVariable(PCONDITION_VARIABLE ConditionVariable);
+VOID WINAPI WakeConditionVariable(PCONDITION_VARIABLE ConditionVariable);
+VOID WINAPI WakeAllConditionVariable(PCONDITION_VARIABLE ConditionVariable);
+
+/**
+ * SleepConditionVariableCS() - leave the section once, sleep, enter it again.
+ * May return without a wake-up.  FALSE with 1460: in time there was none.
+ */
+BOOL WINAPI SleepConditionVariableCS(PCONDITION_VARIABLE ConditionVariable,
+				     PCRITICAL_SECTION CriticalSection, DWORD dwMilliseconds);
+
+/**
+ * SleepConditionVariableSRW() - the same with a SRW lock.
+ * @Flags: 0 it is held exclusively; CONDITION_VARIABLE_LOCKMODE_SHARED; else 87
+ */
+BOOL WINAPI SleepConditionVariableSRW(PCONDITION_VARIABLE ConditionVariable, PSRWLOCK SRWLock,
+				      DWORD dwMilliseconds, ULONG Flags);
+
+typedef union _RTL_RUN_ONCE {
+	PVOID Ptr;
+} INIT_ONCE, *PINIT_ONCE, *LPINIT_ONCE;
+
+#define INIT_ONCE_STATIC_INIT	{ 0 }
+
+typedef BOOL (WINAPI *PINIT_ONCE_FN)(PINIT_ONCE InitOnce, PVOID Parameter, PVOID *Context);
+
+VOID WINAPI InitOnceInitialize(PINIT_ONCE InitOnce);
+
+/**
+ * InitOnceExecuteOnce() - run @InitFn, once among all callers; the others wait.
+ * @Context: NULL, or gets what @InitFn gave: a multiple of 4
+ *
+ * Return: TRUE; FALSE if @InitFn returned FALSE, and the next caller tries again; or
+ * with 87, the context is no multiple of 4.
+ */
+BOOL WINAPI InitOnceExecuteOnce(PINIT_ONCE InitOnce, PINIT_ONCE_FN InitFn, PVOID Parameter,
+				LPVOID *Context);
+
+/*
+ * Interlocked operations: full barriers, as on Windows
+ */
+
+#define MemoryBarrier()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+
+/** YieldProcessor() - to the other threads of the core, in a loop that spins. */
+static inline VOID YieldProcessor(VOID)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield" : : : "memory");
+#else
+	__asm__ volatile("" : : : "memory");
+#endif
+}
+
+static inline LONG InterlockedIncrement(LONG volatile *Addend)
+{
+	return __atomic_add_fetch(Addend, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedDecrement(LONG volatile *Addend)
+{
+	return __atomic_sub_fetch(Addend, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedExchange(LONG volatile *Target, LONG Value)
+{
+	return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedExchangeAdd(LONG volatile *Addend, LONG Value)
+{
+	return __atomic_fetch_add(Addend, Value, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedAnd(LONG volatile *Destination, LONG Value)
+{
+	return __atomic_fetch_and(Destination, Value, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedOr(LONG volatile *Destination, LONG Value)
+{
+	return __atomic_fetch_or(Destination, Value, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedXor(LONG volatile *Destination, LONG Value)
+{
+	return __atomic_fetch_xor(Destination, Value, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedCompareExchange(LONG volatile *Destination, LONG ExChange,
+					      LONG Comperand)
+{
+	__atomic_compare_exchange_n(Destination, &Comperand, ExChange, 0, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	return Comperand;
+}
+
+static inline LONG64 InterlockedIncrement64(LONG64 volatile *Addend)
+{
+	return __atomic_add_fetch(Addend, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG64 InterlockedDecrement64(LONG64 volatile *Addend)
+{
+	return __atomic_sub_fetch(Addend, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG64 InterlockedExchange64(LONG64 volatile *Target, LONG64 Value)
+{
+	return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG64 InterlockedExchangeAdd64(LONG64 volatile *Addend, LONG64 Value)
+{
+	return __atomic_fetch_add(Addend, Value, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG64 InterlockedAnd64(LONG64 volatile *Destination, LONG64 Value)
+{
+	return __atomic_fetch_and(Destination, Value, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG64 InterlockedOr64(LONG64 volatile *Destination, LONG64 Value)
+{
+	return __atomic_fetch_or(Destination, Value, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG64 InterlockedXor64(LONG64 volatile *Destination, LONG64 Value)
+{
+	return __atomic_fetch_xor(Destination, Value, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG64 InterlockedCompareExchange64(LONG64 volatile *Destination, LONG64 ExChange,
+						  LONG64 Comperand)
+{
+	__atomic_compare_exchange_n(Destination, &Comperand, ExChange, 0, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	return Comperand;
+}
+
+static inline PVOID InterlockedExchangePointer(PVOID volatile *Target, PVOID Value)
+{
+	return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);
+}
+
+static inline PVOID InterlockedCompareExchangePointer(PVOID volatile *Destination, PVOID ExChange,
+						      PVOID Comperand)
+{
+	__atomic_compare_exchange_n(Destination, &Comperand, ExChange, 0, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	return Comperand;
+}
+
+/*
+ * Threads and time
+ */
+
+/** Sleep() - @dwMilliseconds, INFINITE for ever; restarts after signals. */
+VOID WINAPI Sleep(DWORD dwMilliseconds);
+
 #ifndef UNICODE
 #define CreateEvent	CreateEventA
 #define CreateSemaphore	CreateSemaphoreA

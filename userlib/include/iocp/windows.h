@@ -228,6 +228,7 @@ typedef struct _OVERLAPPED_ENTRY {
 #define ERROR_DISK_QUOTA_EXCEEDED	1295U
 #define ERROR_PRIVILEGE_NOT_HELD	1314U
 #define ERROR_NO_SYSTEM_RESOURCES	1450U
+#define ERROR_TIMEOUT			1460U
 #define ERROR_INVALID_USER_BUFFER	1784U
 #define ERROR_NOT_ENOUGH_QUOTA		1816U
 
@@ -432,57 +433,6 @@ const struct iocp_packet *iocp_callback_packet(PTP_CALLBACK_INSTANCE Instance);
  * objects ever (TP-8).  Each is a bug of the program; none did harm.
  */
 uint64_t iocp_stray_completions(void);
-
-/*
- * Small things that programs of this kind use
- */
-
-/** Sleep() - @dwMilliseconds, INFINITE for ever; restarts after signals. */
-VOID WINAPI Sleep(DWORD dwMilliseconds);
-
-/* Full barriers, as on Windows. */
-static inline LONG InterlockedIncrement(LONG volatile *Addend)
-{
-	return __atomic_add_fetch(Addend, 1, __ATOMIC_SEQ_CST);
-}
-
-static inline LONG InterlockedDecrement(LONG volatile *Addend)
-{
-	return __atomic_sub_fetch(Addend, 1, __ATOMIC_SEQ_CST);
-}
-
-static inline LONG InterlockedExchange(LONG volatile *Target, LONG Value)
-{
-	return __atomic_exchange_n(Target, Value, __ATOMIC_SEQ_CST);
-}
-
-static inline LONG InterlockedExchangeAdd(LONG volatile *Addend, LONG Value)
-{
-	return __atomic_fetch_add(Addend, Value, __ATOMIC_SEQ_CST);
-}
-
-static inline LONG InterlockedCompareExchange(LONG volatile *Destination, LONG ExChange,
-					      LONG Comperand)
-{
-	__atomic_compare_exchange_n(Destination, &Comperand, ExChange, 0, __ATOMIC_SEQ_CST,
-				    __ATOMIC_SEQ_CST);
-	return Comperand;
-}
-
-static inline LONG64 InterlockedIncrement64(LONG64 volatile *Addend)
-{
-	return __atomic_add_fetch(Addend, 1, __ATOMIC_SEQ_CST);
-}
-
-static inline LONG64 InterlockedDecrement64(LONG64 volatile *Addend)
-{
-	return __atomic_sub_fetch(Addend, 1, __ATOMIC_SEQ_CST);
-}
-
-static inline LONG64 InterlockedExchangeAdd64(LONG64 volatile *Addend, LONG64 Value)
-{
-	return __atomic_fetch_add(Addend, Value, __ATOMIC_SEQ_CST);
-}
 
 #pragma GCC visibility pop
 #ifdef __cplusplus
