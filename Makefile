@@ -52,6 +52,9 @@ check:	## the library's tests that need no device, on this machine
 	@$(vm)/setup build test
 	@$(MAKE) --no-print-directory -C userlib check
 
+conformance-reference:	## run the Windows programs of the tests under Wine; do they print what is stored?
+	@selftests/conformance/reference
+
 module:	## build iocp.ko for the guest kernel KERNEL
 	@$(vm)/setup build
 	@$(vm)/build-module $(KERNEL) >/dev/null
@@ -99,4 +102,4 @@ distclean: clean	## remove the cache of kernels, too
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/iocp"
 
 .PHONY: default help run test test-debug test-kcsan shell guest bench-cost bench-blocking \
-	check-style check module lib modules load unload install uninstall clean distclean
+	check-style check conformance-reference module lib modules load unload install uninstall clean distclean
