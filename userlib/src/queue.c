@@ -147,7 +147,7 @@ BOOL WINAPI GetQueuedCompletionStatusEx(HANDLE CompletionPort,
 {
 	uint64_t deadline = iocpi_deadline_of(dwMilliseconds);
 	struct iocpi_wport *w;
-	ULONG made;
+	ULONG made = 0;
 	int ret;
 
 	(void)fAlertable;
@@ -158,13 +158,14 @@ BOOL WINAPI GetQueuedCompletionStatusEx(HANDLE CompletionPort,
 		return iocpi_fail(ERROR_INVALID_HANDLE);
 	do {
 		/* The same size: the kernel writes where the entries will stand. */
-		ret = wport_take(w, (struct iocp_packet *)(void *)lpCompletionPortEntries, ulCount,
-				 deadline);
-		made = make_entries(lpCompletionPortEntries, ret);
-	} while (ret > 0 && !made);
+		ret = wport_take(w, (struct iocp_packet *)(void *)&lpCompletionPortEntries[made],
+				 ulCount - made, made ? IOCP_NOWAIT : deadline);
+		made += make_entries(&lpCompletionPortEntries[made], ret);
+		/* The ring gives some at a time; that it is empty is seen without a call. */
+	} while (ret > 0 && made < ulCount);
 	iocpi_wport_put(w, OBJ_USER);
 	*ulNumEntriesRemoved = made;
-	return ret < 0 ? fail_take(-ret) : TRUE;
+	return made ? TRUE : fail_take(-ret);
 }
 
 BOOL WINAPI PostQueuedCompletionStatus(HANDLE CompletionPort, DWORD dwNumberOfBytesTransferred,
