@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 
 /* Long enough for anything that does happen, on the slowest machine. */
 #define LONG_TIME	30000
@@ -98,6 +99,16 @@ static inline int conform_end(void)
 {
 	return conform_failed != 0;
 }
+
+/* Milliseconds, for lower bounds. Windows may be early by a tick of its clock. */
+static inline long long now_ms(void)
+{
+	struct timeval tv;
+
+	gettimeofday(&tv, NULL);
+	return tv.tv_sec * 1000LL + tv.tv_usec / 1000;
+}
+#define TICK	16
 
 static inline HANDLE new_port(DWORD concurrency)
 {
