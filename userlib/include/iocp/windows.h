@@ -39,7 +39,7 @@ extern "C" {
 
 /*
  * Types.  Windows' long has 32 bits: LONG, ULONG and DWORD are int here, so
- * print them with a cast or as %u.
+ * print them with a cast or as %u.  LONGLONG and its like are long long, for %lld.
  */
 #define VOID		void
 #define CONST		const
@@ -61,12 +61,12 @@ typedef unsigned int UINT;
 typedef int32_t LONG;
 typedef uint32_t ULONG;
 typedef uint32_t DWORD;
-typedef int64_t LONGLONG;
-typedef uint64_t ULONGLONG;
-typedef uint64_t DWORDLONG;
-typedef int64_t LONG64;
-typedef uint64_t ULONG64;
-typedef uint64_t DWORD64;
+typedef long long LONGLONG;
+typedef unsigned long long ULONGLONG;
+typedef unsigned long long DWORDLONG;
+typedef long long LONG64;
+typedef unsigned long long ULONG64;
+typedef unsigned long long DWORD64;
 typedef intptr_t LONG_PTR;
 typedef uintptr_t ULONG_PTR;
 typedef intptr_t INT_PTR;
