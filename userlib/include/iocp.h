@@ -553,6 +553,20 @@ int iocp_callback_may_run_long(void);
  */
 int iocp_callback_disassociate(void);
 
+/** iocp_return_callback - what runs when a callback has returned. */
+typedef void iocp_return_callback(void *arg);
+
+/**
+ * iocp_callback_on_return() - call @callback when the calling callback has returned.
+ *
+ * Any number, in their order, in the same thread, and before anybody hears that the
+ * callback is over (CI-7): so it may free what the callback used, or set off who
+ * waits for its end.
+ *
+ * Return: 0, -EINVAL not inside a callback, -ENOMEM (not of the first six).
+ */
+int iocp_callback_on_return(iocp_return_callback *callback, void *arg);
+
 /** struct iocp_work - a callback that a program asks for. */
 struct iocp_work;
 

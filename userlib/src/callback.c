@@ -7,6 +7,7 @@
  * object needs none: the operation whose callback it is keeps it.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "internal.h"
 
@@ -48,6 +49,61 @@ void iocpi_callback_begin(struct iocpi_obj *obj, uint64_t id)
 {
 	iocpi_self.callback = obj;
 	iocpi_self.callback_id = id;
+	if (unlikely(obj->extra))
+		iocpi_extra_begin(obj->extra);
+}
+
+/* 0, or -ENOMEM: not the first ones of a callback. */
+int iocpi_on_return(const struct iocpi_return *r)
+{
+	struct iocpi_call *call = iocpi_self.call;
+	struct iocpi_return **pos, *copy;
+
+	if (call->nr_own < ARRAY_SIZE(call->own))
+		copy = &call->own[call->nr_own++];
+	else
+		copy = malloc(sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	*copy = *r;
+	for (pos = &call->returns; *pos && (*pos)->kind <= r->kind; pos = &(*pos)->next)
+		;
+	copy->next = *pos;
+	*pos = copy;
+	return 0;
+}
+
+/* Each may add more. */
+static void callback_run_returns(struct iocpi_call *call)
+{
+	struct iocpi_return *r;
+
+	while ((r = call->returns)) {
+		call->returns = r->next;
+		r->run(r);
+		if (r < call->own || r >= call->own + ARRAY_SIZE(call->own))
+			free(r);
+	}
+	call->nr_own = 0;
+}
+
+static void return_call(const struct iocpi_return *r)
+{
+	r->callback(r->arg);
+}
+
+int iocp_callback_on_return(iocp_return_callback *callback, void *arg)
+{
+	struct iocpi_return r = {
+		.run = return_call,
+		.callback = callback,
+		.arg = arg,
+		.kind = RETURN_CALL,
+	};
+
+	if (!callback || !iocpi_self.callback)
+		return -EINVAL;
+	return iocpi_on_return(&r);
 }
 
 static unsigned int callback_end_apart(struct iocpi_obj *obj)
@@ -56,7 +112,9 @@ static unsigned int callback_end_apart(struct iocpi_obj *obj)
 
 	if (last)
 		iocpi_futex_wake_all(&obj->state.apart);
-	if (obj->type != IOCPI_FILE)
+	if (obj->extra)
+		iocpi_extra_put(obj->extra);
+	else if (obj->type != IOCPI_FILE)
 		iocpi_bound_put(container_of(obj, struct iocpi_bound, obj), OBJ_USER);
 	return iocpi_self.left;
 }
@@ -65,8 +123,13 @@ static unsigned int callback_end_apart(struct iocpi_obj *obj)
 unsigned int iocpi_callback_end(void)
 {
 	struct iocpi_obj *obj = iocpi_self.callback;
-	bool counted = iocpi_self.callback_id;
+	bool counted;
 
+	if (unlikely(obj->extra))
+		iocpi_extra_end(obj->extra);
+	if (unlikely(iocpi_self.call->returns))
+		callback_run_returns(iocpi_self.call);
+	counted = iocpi_self.callback_id;
 	iocpi_self.callback = NULL;
 	iocpi_self.callback_id = 0;
 	return likely(counted) ? iocpi_state_done(&obj->state) : callback_end_apart(obj);
@@ -80,7 +143,9 @@ int iocp_callback_disassociate(void)
 		return -EINVAL;
 	if (!iocpi_self.callback_id)
 		return 0;
-	if (obj->type != IOCPI_FILE)
+	if (obj->extra)
+		iocpi_extra_hold(obj->extra);
+	else if (obj->type != IOCPI_FILE)
 		__atomic_fetch_add(&obj->word, OBJ_USER, __ATOMIC_RELAXED);
 	/* Before the other count falls: who waits for both looks at that one first. */
 	__atomic_fetch_add(&obj->state.apart, 1, __ATOMIC_RELAXED);

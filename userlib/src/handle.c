@@ -25,20 +25,25 @@ struct iocpi_file *iocpi_file_get(HANDLE h, uint64_t refs)
 
 static void file_free(struct iocpi_file *f)
 {
+	struct iocp_pool *pool;
+
 	pthread_mutex_lock(&bind_lock);
 	if (f->wport) {
 		list_del_init(&f->wport_node);
 		f->wport = NULL;
 	}
 	pthread_mutex_unlock(&bind_lock);
+	pool = f->tp.pool;
 	iocpi_obj_free(&f->obj);
+	if (pool)
+		iocpi_pool_unbind(pool);
 }
 
 /* Nothing can come any more: Starts that are left have no operation. */
 void iocpi_file_forget_tpio(struct iocpi_file *f)
 {
 	if (iocpi_state_drain(&f->obj.state) & STEP_DEAD)
-		iocpi_file_put(f, OBJ_TPIO);
+		iocpi_obj_dead(&f->obj);
 }
 
 /* What a word becomes once nobody uses a closed file whose packets are lost. */
@@ -195,11 +200,13 @@ int iocpi_bind(struct iocpi_file *f, struct iocp_port *port, uint32_t flags, enu
 	ret = iocp_associate_with(port, f->fd, iocpi_obj_id(&f->obj), IOCP_ASSOC_EXCLUSIVE | flags,
 				  modes, &f->assoc);
 	if (ret) {
+		f->tp.pool = NULL;
 		bind_end(f, BIND_NONE);
 		return ret;
 	}
 	f->port = port;
 	if (bind == BIND_TPIO) {
+		iocpi_pool_bind(f->tp.pool);
 		iocpi_state_init(&f->obj.state, iocpi_obj_gen(&f->obj));
 		__atomic_fetch_or(&f->obj.word, OBJ_TPIO, __ATOMIC_RELAXED);
 	} else {
@@ -214,7 +221,7 @@ int iocpi_bind(struct iocpi_file *f, struct iocp_port *port, uint32_t flags, enu
 		if (bind == BIND_PORT)
 			iocpi_wport_put(wport, OBJ_OP);
 		else if (iocpi_state_close(&f->obj.state, iocpi_obj_gen(&f->obj)) & STEP_DEAD)
-			iocpi_file_put(f, OBJ_TPIO);
+			iocpi_obj_dead(&f->obj);
 		return -EBADF;
 	}
 	/* Modes added since we looked found no association to go to. */
@@ -301,14 +308,16 @@ void iocpi_win_fork_lock(void)
 {
 	AcquireSRWLockExclusive(&iocpi_take_lock);
 	pthread_mutex_lock(&bind_lock);
-	iocpi_tpio_fork_lock();
+	iocpi_tppool_fork_lock();
+	iocpi_group_fork_lock();
 	iocpi_internal_fork_lock();
 }
 
 void iocpi_win_fork_unlock(void)
 {
 	iocpi_internal_fork_unlock();
-	iocpi_tpio_fork_unlock();
+	iocpi_group_fork_unlock();
+	iocpi_tppool_fork_unlock();
 	pthread_mutex_unlock(&bind_lock);
 	ReleaseSRWLockExclusive(&iocpi_take_lock);
 }
@@ -324,6 +333,7 @@ void iocpi_win_fork_end(struct iocpi_obj *obj)
 
 void iocpi_win_fork_child(void)
 {
-	iocpi_tpio_fork_child();
+	iocpi_tppool_fork_child();
+	iocpi_group_fork_child();
 	iocpi_internal_fork_child();
 }

@@ -6,6 +6,7 @@
  * callback:
  *	bind_lock	handle.c: which file is in which Windows port
  *	obj lock	obj.c: free slots of the table
+ *	group_lock	tpgroup.c: who is in which cleanup group
  *	pool->lock	pool.c: starting and ending threads, limits
  *	intern.lock	overlapped.c: who waits on the internal port
  *	ports lock	port.c: list of ports, for fork()
@@ -89,12 +90,15 @@ static inline void list_del_init(struct list *n)
 }
 
 struct iocp_pool;
+struct iocpi_call;
+struct iocpi_extra;
 struct iocpi_obj;
 
 /* What a thread is doing, for the rules that depend on it. */
 struct iocpi_thread {
 	uint64_t active_port;		/* serial of the port it may take from by CAS (A5) */
-	struct iocp_pool *pool;		/* whose worker it is */
+	struct iocp_pool *pool;		/* whose worker it is, and then */
+	struct iocpi_call *call;	/* what belongs to the callback it runs */
 	struct iocpi_obj *callback;	/* object whose callback it runs */
 	uint64_t callback_id;		/* its number, until it disassociates */
 	unsigned int left;		/* STEP_* of that */
@@ -214,6 +218,7 @@ enum iocpi_type {
 	IOCPI_POOL,
 	IOCPI_EVENT,
 	IOCPI_SEMAPHORE,
+	IOCPI_GROUP,
 };
 
 #define OBJ_USER	UINT64_C(1)			/* calls that use it now */
@@ -237,7 +242,10 @@ struct iocpi_obj {
 	uint32_t index;
 	uint32_t type;			/* enum iocpi_type */
 	struct iocpi_state state;	/* of its callbacks; here because late looks must be safe */
-	struct iocpi_obj *next_free;	/* under the lock */
+	union {
+		struct iocpi_obj *next_free;	/* of a free slot, under the lock */
+		struct iocpi_extra *extra;	/* what few objects have; win.h */
+	};
 };
 
 #define IOCPI_OBJ_SIZE	320
@@ -323,7 +331,8 @@ void iocpi_pause(void);
  * callback.c - objects of a pool, and the callback that a thread is in.
  *
  * References in the slot's word: OBJ_OP until the state machine says that it is
- * dead, OBJ_USER for the closing call and for callbacks that disassociated.
+ * dead, and its extra is gone; OBJ_USER for the closing call and, without an extra,
+ * for callbacks that disassociated.
  */
 struct iocpi_bound {
 	struct iocpi_obj obj;
@@ -334,6 +343,35 @@ struct iocpi_bound {
 void iocpi_bound_put(struct iocpi_bound *b, uint64_t refs);
 bool iocpi_bound_closing(struct iocpi_bound *b, bool wait);
 void iocpi_bound_closed(struct iocpi_bound *b, uint32_t gen, bool wait);
+
+/* What runs when a callback has returned, in this order (CI-2, TR-25). */
+enum iocpi_return_kind {
+	RETURN_CRITICAL_SECTION,
+	RETURN_MUTEX,
+	RETURN_SEMAPHORE,
+	RETURN_EVENT,
+	RETURN_CALL,
+	RETURN_LIBRARY,
+};
+
+struct iocpi_return {
+	struct iocpi_return *next;
+	void (*run)(const struct iocpi_return *r);
+	iocp_return_callback *callback;
+	void *arg;
+	enum iocpi_return_kind kind;
+	uint32_t count;
+};
+
+/* A worker's; callbacks with Windows names know its address as their Instance. */
+struct iocpi_call {
+	const struct iocp_packet *packet;
+	struct iocpi_return *returns;		/* sorted */
+	unsigned int nr_own;
+	struct iocpi_return own[RETURN_LIBRARY + 1];	/* so that one of each cannot fail */
+};
+
+int iocpi_on_return(const struct iocpi_return *r);
 void iocpi_callback_begin(struct iocpi_obj *obj, uint64_t id);
 unsigned int iocpi_callback_end(void);
 
@@ -345,7 +383,6 @@ struct iocp_work {
 	struct iocpi_bound bound;
 	uint32_t flags;			/* of its packet: the priority */
 	void (*run)(struct iocp_work *work);
-	void (*dead)(struct iocp_work *work);
 	iocp_work_callback *callback;
 	void *context;
 };
@@ -354,6 +391,13 @@ struct iocp_work *iocpi_work_alloc(struct iocp_pool *pool, uint32_t priority);
 void iocpi_work_submit(struct iocp_work *work, uint32_t gen);
 int iocpi_work_try_submit(struct iocp_work *work);
 void iocpi_work_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet);
+
+/* tpgroup.c */
+void iocpi_extra_begin(struct iocpi_extra *x);
+void iocpi_extra_end(struct iocpi_extra *x);
+void iocpi_extra_hold(struct iocpi_extra *x);
+void iocpi_extra_put(struct iocpi_extra *x);
+void iocpi_obj_dead(struct iocpi_obj *obj);
 
 /* tpio.c */
 void iocpi_tpio_dispatch(const struct iocp_packet *packet);

@@ -68,7 +68,7 @@ struct iocpi_obj *iocpi_obj_alloc(enum iocpi_type type)
 	if (!obj)
 		return NULL;
 	memset(obj + 1, 0, IOCPI_OBJ_SIZE - sizeof(*obj));
-	obj->next_free = NULL;
+	obj->extra = NULL;
 	WRITE_ONCE(obj->state.word, STATE_CLOSED);
 	WRITE_ONCE(obj->type, type);
 	return obj;

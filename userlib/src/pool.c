@@ -140,11 +140,13 @@ static void *pool_worker(void *arg)
 {
 	struct iocp_pool *pool = arg;
 	struct iocp_packet packet;
+	struct iocpi_call call = { .packet = &packet };
 	int ret;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	pthread_setname_np(pthread_self(), "iocp-pool");
 	iocpi_self.pool = pool;
+	iocpi_self.call = &call;
 	for (;;) {
 		if (READ_ONCE(pool->nr_threads) > READ_ONCE(pool->max_threads) &&
 		    pool_retire(pool, RETIRE_SURPLUS))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * tpio.c - TP_IO on the default pool.
+ * tpio.c - TP_IO.
  *
  * A PTP_IO is the number of the file object it is bound to, with a mark in the low
  * bits that handles do not use; so a stale one is recognised, in every build.
@@ -13,8 +13,6 @@
 
 #define TPIO_MARK	UINT64_C(2)
 
-static pthread_mutex_t default_pool_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct iocp_pool *default_pool;
 static uint64_t strays;
 
 static PTP_IO tpio_of(const struct iocpi_file *f)
@@ -36,11 +34,6 @@ static struct iocpi_obj *tpio_find(PTP_IO pio, uint32_t *gen, const char *who)
 	return obj;
 }
 
-static void tpio_dead(struct iocpi_obj *obj)
-{
-	iocpi_file_put(container_of(obj, struct iocpi_file, obj), OBJ_TPIO);
-}
-
 void iocpi_tpio_dispatch(const struct iocp_packet *packet)
 {
 	struct iocpi_completion c;
@@ -57,14 +50,10 @@ void iocpi_tpio_dispatch(const struct iocp_packet *packet)
 	step = iocpi_state_packet(&f->obj.state);
 	iocpi_overlapped_finish(c.overlapped, c.status, c.bytes);
 	if (likely(step & STEP_RUN)) {
-		struct _TP_CALLBACK_INSTANCE instance = { .file = f, .packet = packet };
-
 		iocpi_callback_begin(&f->obj, packet->key);
 		iocpi_self.last_errno = c.err;
-		f->tp.callback(&instance, f->tp.context, c.overlapped,
+		f->tp.callback(iocpi_instance(), f->tp.context, c.overlapped,
 			       iocp_status_to_win32(c.status), c.bytes, tpio_of(f));
-		if (f->tp.finalization)
-			f->tp.finalization(&instance, f->tp.context);
 		step = iocpi_callback_end();
 	} else if (step & STEP_STRAY) {
 		__atomic_add_fetch(&strays, 1, __ATOMIC_RELAXED);
@@ -72,52 +61,58 @@ void iocpi_tpio_dispatch(const struct iocp_packet *packet)
 			    (void *)c.overlapped);
 	}
 	if (step & STEP_DEAD)
-		tpio_dead(&f->obj);
+		iocpi_obj_dead(&f->obj);
 	iocpi_file_put(f, OBJ_OP);
 }
 
-static int default_pool_get(struct iocp_pool **pool)
+static bool tpio_end(struct iocpi_obj *obj, bool drop)
 {
-	int ret = 0;
+	uint32_t gen = iocpi_obj_gen(obj);
+	unsigned int step = iocpi_state_close(&obj->state, gen);
 
-	pthread_mutex_lock(&default_pool_lock);
-	if (!default_pool)
-		ret = iocp_pool_create(&default_pool, NULL);
-	*pool = default_pool;
-	pthread_mutex_unlock(&default_pool_lock);
-	return ret;
+	if (step & STEP_DEAD)
+		iocpi_obj_dead(obj);
+	else if (drop && iocpi_state_forget(&obj->state, gen) & STEP_DEAD)
+		iocpi_obj_dead(obj);
+	return step;
 }
 
-/* 0, or why objects cannot be made with this environment. */
-static DWORD environment_check(const TP_CALLBACK_ENVIRON *env)
+/* 0 or a Win32 code, for the one caller that binds the file. */
+static DWORD tpio_bind(struct iocpi_file *f, struct iocpi_env *env, const struct iocpi_tpio *tp)
 {
-	if (!env)
-		return 0;
-	if (env->Version != 3 || env->CallbackPriority >= TP_CALLBACK_PRIORITY_COUNT)
-		return ERROR_INVALID_PARAMETER;		/* PL-13 */
-	if (env->Pool || env->CleanupGroup || env->CleanupGroupCancelCallback || env->RaceDll ||
-	    env->ActivationContext || env->u.Flags)
-		return ERROR_NOT_SUPPORTED;
-	return 0;
+	static const struct iocpi_member_ops ops = { tpio_end };
+	int ret = iocpi_bind_begin(f);
+	DWORD code;
+
+	if (!ret) {
+		f->tp = *tp;
+		ret = iocpi_bind(f, tp->pool->port, env->priority << IOCP_ASSOC_PRIO_SHIFT,
+				 BIND_TPIO, NULL);
+	}
+	if (ret == -EBUSY)
+		return ERROR_INVALID_PARAMETER;		/* TP-1 */
+	if (ret)
+		return iocp_status_to_win32(ret == -EOPNOTSUPP ? STATUS_NOT_SUPPORTED :
+					    iocpi_refusal_status(-ret, KIND_FILE));
+	/* Nobody knows it yet, so nobody starts anything. */
+	iocpi_env_attach(env, &f->obj, &ops, tp->context);
+	code = iocpi_group_join(f->obj.extra);
+	if (code)
+		tpio_end(&f->obj, true);	/* as if it had been made just before */
+	return code;
 }
 
 PTP_IO WINAPI CreateThreadpoolIo(HANDLE fl, PTP_WIN32_IO_CALLBACK pfnio, PVOID pv,
 				 PTP_CALLBACK_ENVIRON pcbe)
 {
-	static const uint32_t prio[] = {
-		[TP_CALLBACK_PRIORITY_HIGH] = IOCP_PRIO_HIGH,
-		[TP_CALLBACK_PRIORITY_NORMAL] = IOCP_PRIO_NORMAL,
-		[TP_CALLBACK_PRIORITY_LOW] = IOCP_PRIO_LOW,
-	};
-	DWORD code = environment_check(pcbe);
-	uint32_t flags = IOCP_PRIO_NORMAL << IOCP_ASSOC_PRIO_SHIFT;
-	struct iocp_pool *pool;
+	struct iocpi_tpio tp = { .callback = pfnio, .context = pv };
+	struct iocpi_env env;
 	struct iocpi_file *f;
 	PTP_IO pio = NULL;
-	int ret;
+	DWORD code;
 
-	if (code || !pfnio) {
-		iocpi_fail(code ? code : ERROR_INVALID_PARAMETER);
+	if (!pfnio) {
+		iocpi_fail(ERROR_INVALID_PARAMETER);
 		return NULL;
 	}
 	f = iocpi_file_get(fl, OBJ_USER);
@@ -125,34 +120,16 @@ PTP_IO WINAPI CreateThreadpoolIo(HANDLE fl, PTP_WIN32_IO_CALLBACK pfnio, PVOID p
 		iocpi_fail(ERROR_INVALID_HANDLE);
 		return NULL;
 	}
-	if (!f->overlapped) {
-		iocpi_fail(ERROR_INVALID_PARAMETER);	/* TP-1 */
-		goto out;
+	code = f->overlapped ? iocpi_env_read(pcbe, &env) : ERROR_INVALID_PARAMETER;
+	if (!code) {
+		tp.pool = env.pool;
+		code = tpio_bind(f, &env, &tp);
+		if (!code)
+			pio = tpio_of(f);
+		iocpi_env_drop(&env);
 	}
-	ret = default_pool_get(&pool);
-	if (ret) {
-		iocpi_fail_errno(-ret);
-		goto out;
-	}
-	if (pcbe)
-		flags = prio[pcbe->CallbackPriority] << IOCP_ASSOC_PRIO_SHIFT;
-	ret = iocpi_bind_begin(f);
-	if (!ret) {
-		f->tp = (struct iocpi_tpio){
-			.callback = pfnio,
-			.context = pv,
-			.finalization = pcbe ? pcbe->FinalizationCallback : NULL,
-		};
-		ret = iocpi_bind(f, pool->port, flags, BIND_TPIO, NULL);
-	}
-	if (ret == -EBUSY)
-		iocpi_fail(ERROR_INVALID_PARAMETER);	/* TP-1 */
-	else if (ret)
-		iocpi_fail_status(ret == -EOPNOTSUPP ? STATUS_NOT_SUPPORTED :
-				  iocpi_refusal_status(-ret, KIND_FILE), -ret);
-	else
-		pio = tpio_of(f);
-out:
+	if (code)
+		iocpi_fail(code);
 	iocpi_file_put(f, OBJ_USER);
 	return pio;
 }
@@ -180,7 +157,7 @@ VOID WINAPI CancelThreadpoolIo(PTP_IO pio)
 	if (step & STEP_STRAY)
 		iocpi_debug("%s: %p has no Start to cancel", __func__, (void *)pio);
 	if (step & STEP_DEAD)
-		tpio_dead(obj);
+		iocpi_obj_dead(obj);
 }
 
 VOID WINAPI WaitForThreadpoolIoCallbacks(PTP_IO pio, BOOL fCancelPendingCallbacks)
@@ -192,7 +169,7 @@ VOID WINAPI WaitForThreadpoolIoCallbacks(PTP_IO pio, BOOL fCancelPendingCallback
 	if (!obj)
 		return;
 	if (fCancelPendingCallbacks && iocpi_state_forget(&obj->state, gen) & STEP_DEAD)
-		tpio_dead(obj);
+		iocpi_obj_dead(obj);
 	if (iocpi_self.callback_id == ((uintptr_t)pio ^ TPIO_MARK)) {
 		iocpi_debug("%s: a callback waits for itself", __func__);
 		return;
@@ -207,12 +184,7 @@ VOID WINAPI CloseThreadpoolIo(PTP_IO pio)
 
 	obj = tpio_find(pio, &gen, __func__);
 	if (obj && iocpi_state_close(&obj->state, gen) & STEP_DEAD)
-		tpio_dead(obj);
-}
-
-const struct iocp_packet *iocp_callback_packet(PTP_CALLBACK_INSTANCE Instance)
-{
-	return Instance->packet;
+		iocpi_obj_dead(obj);
 }
 
 uint64_t iocp_stray_completions(void)
@@ -220,18 +192,3 @@ uint64_t iocp_stray_completions(void)
 	return READ_ONCE(strays);
 }
 
-void iocpi_tpio_fork_lock(void)
-{
-	pthread_mutex_lock(&default_pool_lock);
-}
-
-void iocpi_tpio_fork_unlock(void)
-{
-	pthread_mutex_unlock(&default_pool_lock);
-}
-
-/* The parent's pool is left where it is: its lock may be held by nobody here. */
-void iocpi_tpio_fork_child(void)
-{
-	default_pool = NULL;
-}

@@ -54,8 +54,8 @@ enum iocpi_bind {
 
 struct iocpi_tpio {
 	PTP_WIN32_IO_CALLBACK callback;
-	PTP_SIMPLE_CALLBACK finalization;
 	PVOID context;
+	struct iocp_pool *pool;		/* bound until the file is freed: its port is used */
 };
 
 struct iocpi_wport {
@@ -190,15 +190,67 @@ DWORD iocpi_waitable(HANDLE h, struct iocpi_waitable *w);
  */
 extern SRWLOCK iocpi_take_lock;
 
-/* tpio.c */
+/* tppool.c */
 
-struct _TP_CALLBACK_INSTANCE {
-	struct iocpi_file *file;
-	const struct iocp_packet *packet;
+/* An environment as it was read; the caller is bound to its pool until iocpi_env_drop(). */
+struct iocpi_env {
+	struct iocp_pool *pool;
+	uint32_t priority;		/* IOCP_PRIO_* */
+	struct iocpi_extra *extra;	/* NULL: nothing but these */
 };
 
-void iocpi_tpio_fork_lock(void);
-void iocpi_tpio_fork_unlock(void);
-void iocpi_tpio_fork_child(void);
+DWORD iocpi_env_read(const TP_CALLBACK_ENVIRON *env, struct iocpi_env *e);
+void iocpi_env_drop(struct iocpi_env *e);
+void iocpi_tppool_fork_lock(void);
+void iocpi_tppool_fork_unlock(void);
+void iocpi_tppool_fork_child(void);
+
+/* tpgroup.c */
+
+/*
+ * How a cleanup group closes a member, by kind of object.  end() does what its Close
+ * function does, and with @drop also forgets callbacks that have not begun.  True if
+ * it was open until now, or of a simple callback: if that was dropped.  The group
+ * holds the extra; it waits by itself, for iocpi_state and for who disassociated.
+ */
+struct iocpi_member_ops {
+	bool (*end)(struct iocpi_obj *obj, bool drop);
+};
+
+/*
+ * What an object has that was made with more than a pool and a priority.  obj->extra
+ * is set before the object is open and stays until it is gone.
+ */
+struct iocpi_extra {
+	uint32_t refs;		/* not dead; who disassociated; the group that ends it */
+	bool runs_long;
+	bool due;		/* the group closed it: its cancel callback is due */
+	PTP_SIMPLE_CALLBACK finalization;
+	PTP_CLEANUP_GROUP_CANCEL_CALLBACK cancel;
+	void *library;
+	void *context;		/* of the object's callbacks */
+	struct iocpi_obj *obj;
+	const struct iocpi_member_ops *ops;
+	uint64_t group_id;
+	struct iocpi_group *group;	/* group_lock: it is a member, by */
+	struct list node;		/* group_lock */
+};
+
+DWORD iocpi_group_check(uint64_t id);
+void iocpi_env_attach(struct iocpi_env *e, struct iocpi_obj *obj,
+		      const struct iocpi_member_ops *ops, void *context);
+DWORD iocpi_group_join(struct iocpi_extra *x);
+DWORD iocpi_env_open(struct iocpi_env *e, struct iocpi_obj *obj,
+		     const struct iocpi_member_ops *ops, void *context);
+void iocpi_group_fork_lock(void);
+void iocpi_group_fork_unlock(void);
+void iocpi_group_fork_child(void);
+
+/* tpcallback.c */
+
+static inline PTP_CALLBACK_INSTANCE iocpi_instance(void)
+{
+	return (PTP_CALLBACK_INSTANCE)iocpi_self.call;
+}
 
 #endif /* IOCPI_WIN_H */

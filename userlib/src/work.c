@@ -54,7 +54,7 @@ void iocpi_work_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet
 		step = iocpi_callback_end();
 	}
 	if (step & STEP_DEAD)
-		work->dead(work);
+		iocpi_obj_dead(obj);
 }
 
 /* Bound to the pool, and found by nobody until it is opened with OBJ_OP. */
@@ -95,18 +95,13 @@ int iocpi_work_try_submit(struct iocp_work *work)
 	iocpi_state_close(&obj->state, gen);
 	ret = work_try_post(work, iocpi_obj_id(obj));
 	if (ret < 0 && iocpi_state_drain(&obj->state) & STEP_DEAD)
-		work->dead(work);
+		iocpi_obj_dead(obj);
 	return ret < 0 ? ret : 0;
 }
 
 static void work_run(struct iocp_work *work)
 {
 	work->callback(work, work->context);
-}
-
-static void work_dead(struct iocp_work *work)
-{
-	iocpi_bound_put(&work->bound, OBJ_OP);
 }
 
 int iocp_work_create(struct iocp_work **result, struct iocp_pool *pool, uint32_t priority,
@@ -122,7 +117,6 @@ int iocp_work_create(struct iocp_work **result, struct iocp_pool *pool, uint32_t
 	if (!work)
 		return -ENOMEM;
 	work->run = work_run;
-	work->dead = work_dead;
 	work->callback = callback;
 	work->context = context;
 	iocpi_obj_open(&work->bound.obj, OBJ_OP);
@@ -176,7 +170,7 @@ int iocp_work_close(struct iocp_work *work, unsigned int flags)
 	if (flags & IOCP_WORK_CLOSE_DROP)
 		iocpi_state_forget(&obj->state, gen);
 	if (iocpi_state_close(&obj->state, gen) & STEP_DEAD)
-		work->dead(work);
+		iocpi_obj_dead(obj);
 	iocpi_bound_closed(&work->bound, gen, wait);
 	return 0;
 }

@@ -616,10 +616,10 @@ TEST(tp_16_environment_is_copied)
 	CHECK(!CreateThreadpoolIo(normal, note_order, "n", &env));
 	CHECK_EQ(GetLastError(), ERROR_INVALID_PARAMETER);
 	SetThreadpoolCallbackPriority(&env, TP_CALLBACK_PRIORITY_NORMAL);
-	env.RaceDll = &env;
+	env.ActivationContext = (struct _ACTIVATION_CONTEXT *)&env;
 	CHECK(!CreateThreadpoolIo(normal, note_order, "n", &env));
 	CHECK_EQ(GetLastError(), ERROR_NOT_SUPPORTED);
-	env.RaceDll = NULL;
+	env.ActivationContext = NULL;
 	normal_io = CreateThreadpoolIo(normal, note_order, "n", &env);
 	SetThreadpoolCallbackPriority(&env, TP_CALLBACK_PRIORITY_HIGH);
 	env.FinalizationCallback = finalize;

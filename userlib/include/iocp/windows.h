@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
 /*
- * libiocp, Windows names: completion ports, overlapped files and thread pool
- * I/O with the names, types and results of <windows.h>, over <iocp.h>.
+ * libiocp, Windows names: completion ports, overlapped files and the thread pool
+ * with the names, types and results of <windows.h>, over <iocp.h>.
  *
  * What is declared here works; what does not work is not declared.  The facts
  * in brackets (CP, OV, NM, TP) are the ones the comment is about; how the
@@ -80,6 +80,9 @@ typedef const void *LPCVOID;
 typedef void *HANDLE;
 typedef HANDLE *PHANDLE;
 typedef HANDLE *LPHANDLE;
+typedef struct HINSTANCE__ *HINSTANCE;
+typedef HINSTANCE HMODULE;
+typedef intptr_t (WINAPI *FARPROC)(void);
 typedef char *LPSTR;
 typedef const char *LPCSTR;
 typedef BOOL *PBOOL;
@@ -193,9 +196,12 @@ typedef struct _OVERLAPPED_ENTRY {
 #define ERROR_BROKEN_PIPE		109U
 #define ERROR_DISK_FULL			112U
 #define ERROR_SEM_TIMEOUT		121U
+#define ERROR_MOD_NOT_FOUND		126U
+#define ERROR_PROC_NOT_FOUND		127U
 #define ERROR_WAIT_NO_CHILDREN		128U
 #define ERROR_NEGATIVE_SEEK		131U
 #define ERROR_DIR_NOT_EMPTY		145U
+#define ERROR_MAX_THRDS_REACHED		164U
 #define ERROR_BUSY			170U
 #define ERROR_ALREADY_EXISTS		183U
 #define ERROR_FILENAME_EXCED_RANGE	206U
@@ -280,160 +286,6 @@ int iocp_last_errno(void);
  */
 BOOL WINAPI CloseHandle(HANDLE hObject);
 
-/*
- * Thread pool I/O, on the process's default pool
- */
-
-typedef struct _TP_CALLBACK_INSTANCE TP_CALLBACK_INSTANCE, *PTP_CALLBACK_INSTANCE;
-typedef struct _TP_IO TP_IO, *PTP_IO;
-typedef struct _TP_POOL TP_POOL, *PTP_POOL;
-typedef struct _TP_CLEANUP_GROUP TP_CLEANUP_GROUP, *PTP_CLEANUP_GROUP;
-typedef DWORD TP_VERSION, *PTP_VERSION;
-
-typedef VOID (NTAPI *PTP_SIMPLE_CALLBACK)(PTP_CALLBACK_INSTANCE Instance, PVOID Context);
-typedef VOID (NTAPI *PTP_CLEANUP_GROUP_CANCEL_CALLBACK)(PVOID ObjectContext,
-							PVOID CleanupContext);
-
-/**
- * PTP_WIN32_IO_CALLBACK - the callback of a TP_IO (TP-2).
- * @Instance: valid during the callback, on its thread (CI-1)
- * @Context: from CreateThreadpoolIo()
- * @Overlapped: the operation's OVERLAPPED
- * @IoResult: NO_ERROR or a Win32 code; iocp_last_errno() has the raw errno, and
- *	iocp_callback_packet() everything the kernel said
- * @NumberOfBytesTransferred: pointer-sized
- * @Io: the object
- *
- * It must return: no longjmp out of it, no ending of the thread (PL-9).
- */
-typedef VOID (CALLBACK *PTP_WIN32_IO_CALLBACK)(PTP_CALLBACK_INSTANCE Instance, PVOID Context,
-					       PVOID Overlapped, ULONG IoResult,
-					       ULONG_PTR NumberOfBytesTransferred, PTP_IO Io);
-
-typedef enum _TP_CALLBACK_PRIORITY {
-	TP_CALLBACK_PRIORITY_HIGH,
-	TP_CALLBACK_PRIORITY_NORMAL,
-	TP_CALLBACK_PRIORITY_LOW,
-	TP_CALLBACK_PRIORITY_INVALID,
-	TP_CALLBACK_PRIORITY_COUNT = TP_CALLBACK_PRIORITY_INVALID
-} TP_CALLBACK_PRIORITY;
-
-struct _ACTIVATION_CONTEXT;
-
-/*
- * PL-11, version 3.  Of its fields the priority and the finalization callback
- * work; the setters of the others are not declared, and CreateThreadpoolIo()
- * refuses an environment in which somebody set them by hand.
- */
-typedef struct _TP_CALLBACK_ENVIRON_V3 {
-	TP_VERSION Version;
-	PTP_POOL Pool;
-	PTP_CLEANUP_GROUP CleanupGroup;
-	PTP_CLEANUP_GROUP_CANCEL_CALLBACK CleanupGroupCancelCallback;
-	PVOID RaceDll;
-	struct _ACTIVATION_CONTEXT *ActivationContext;
-	PTP_SIMPLE_CALLBACK FinalizationCallback;
-	union {
-		DWORD Flags;
-		struct {
-			DWORD LongFunction : 1;
-			DWORD Persistent : 1;
-			DWORD Private : 30;
-		} s;
-	} u;
-	TP_CALLBACK_PRIORITY CallbackPriority;
-	DWORD Size;
-} TP_CALLBACK_ENVIRON_V3, TP_CALLBACK_ENVIRON, *PTP_CALLBACK_ENVIRON;
-
-/** InitializeThreadpoolEnvironment() - version 3, normal priority (PL-12). */
-static inline VOID InitializeThreadpoolEnvironment(PTP_CALLBACK_ENVIRON pcbe)
-{
-	ZeroMemory(pcbe, sizeof(*pcbe));
-	pcbe->Version = 3;
-	pcbe->CallbackPriority = TP_CALLBACK_PRIORITY_NORMAL;
-	pcbe->Size = sizeof(*pcbe);
-}
-
-/** SetThreadpoolCallbackPriority() - priority of objects made with it (PL-13). */
-static inline VOID SetThreadpoolCallbackPriority(PTP_CALLBACK_ENVIRON pcbe,
-						 TP_CALLBACK_PRIORITY Priority)
-{
-	pcbe->CallbackPriority = Priority;
-}
-
-/** DestroyThreadpoolEnvironment() - the counterpart; nothing is held. */
-static inline VOID DestroyThreadpoolEnvironment(PTP_CALLBACK_ENVIRON pcbe)
-{
-	UNREFERENCED_PARAMETER(pcbe);
-}
-
-/**
- * CreateThreadpoolIo() - completions of this file become callbacks (TP-1).
- * @fl: opened with FILE_FLAG_OVERLAPPED, in no port and no TP_IO, ever
- * @pcbe: NULL, or an environment; it is copied (TP-16)
- *
- * The pool has one port, its threads take packets from it themselves, and as
- * many callbacks start at a time as there are processors.
- *
- * Return: the object; NULL with 87 (TP-1; or a bad environment), 6, 50 a field
- * of the environment that is not supported, or a kind of file that cannot do
- * it, 2 no /dev/iocp: the module is not loaded.
- */
-PTP_IO WINAPI CreateThreadpoolIo(HANDLE fl, PTP_WIN32_IO_CALLBACK pfnio, PVOID pv,
-				 PTP_CALLBACK_ENVIRON pcbe);
-
-/**
- * StartThreadpoolIo() - one operation will follow: before each of them (TP-3).
- */
-VOID WINAPI StartThreadpoolIo(PTP_IO pio);
-
-/**
- * CancelThreadpoolIo() - no completion will follow after all (TP-4).
- *
- * Once per StartThreadpoolIo() whose operation failed with anything but 997, or
- * returned TRUE under FILE_SKIP_COMPLETION_PORT_ON_SUCCESS.  It cancels no I/O:
- * that is CancelIoEx().  One too many is ignored (TR-1).
- */
-VOID WINAPI CancelThreadpoolIo(PTP_IO pio);
-
-/**
- * WaitForThreadpoolIoCallbacks() - until nothing is outstanding (TP-5).
- * @fCancelPendingCallbacks: TRUE forgets what is outstanding first: its callbacks
- *	do not run, though the I/O goes on and still owns OVERLAPPED and buffer
- *	(TP-6, TR-4); the object can be used again (TP-7)
- *
- * From a callback of this very object it does not wait (Windows deadlocks,
- * TP-20); with IOCP_DEBUG in the environment it says so on standard error.
- * Once the file is closed and its last completion was taken, Starts without an
- * operation are forgotten: the wait ends.
- */
-VOID WINAPI WaitForThreadpoolIoCallbacks(PTP_IO pio, BOOL fCancelPendingCallbacks);
-
-/**
- * CloseThreadpoolIo() - the caller is done with the object (TP-13).
- *
- * Never waits.  Callbacks that are outstanding still run (TP-15); completions
- * without a Start are ignored and counted (TP-8).  Before or after the file's
- * CloseHandle() (TP-14), also in a callback of its own (TP-21).  The file cannot
- * get another TP_IO.
- */
-VOID WINAPI CloseThreadpoolIo(PTP_IO pio);
-
-struct iocp_packet;
-
-/**
- * iocp_callback_packet() - what the kernel said about the operation: res is 0 or
- * -errno, info the bytes, flags IOCP_PKT_* (see <linux/iocp.h>).
- * Valid during the callback.
- */
-const struct iocp_packet *iocp_callback_packet(PTP_CALLBACK_INSTANCE Instance);
-
-/**
- * iocp_stray_completions() - completions of a TP_IO that had no Start, of all
- * objects ever (TP-8).  Each is a bug of the program; none did harm.
- */
-uint64_t iocp_stray_completions(void);
-
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
@@ -441,5 +293,6 @@ uint64_t iocp_stray_completions(void);
 
 #include "fileio.h"
 #include "synch.h"
+#include "threadpool.h"
 
 #endif /* IOCP_WINDOWS_H */

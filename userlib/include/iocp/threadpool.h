@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
+/*
+ * libiocp, Windows names: the thread pool.  Part of <iocp/windows.h>, whose rules
+ * hold here too.
+ *
+ * The facts in brackets (TP, CI, PL, TR) are numbered as in docs/deviations.md.
+ *
+ * A pool is a port with threads that take packets from it themselves; an object
+ * (PTP_WORK, PTP_IO ...) belongs to the pool, the cleanup group and the rest of the
+ * environment it was created with, which is copied (TP-16).
+ *
+ * PTP_ types are numbers with a generation and not addresses: an object that is
+ * gone is recognised by every function and ignored, or is ERROR_INVALID_HANDLE.
+ * With IOCP_DEBUG=1 in the environment of the program each such mistake is told on
+ * standard error.
+ *
+ * A callback must return: no longjmp or exception out of it, no ending of the
+ * thread (PL-9).  Callbacks of one object may run at the same time on several
+ * threads.  All functions may be called inside callbacks.
+ */
+#ifndef IOCP_THREADPOOL_H
+#define IOCP_THREADPOOL_H
+
+#include "windows.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+typedef DWORD TP_VERSION, *PTP_VERSION;
+
+typedef struct _TP_CALLBACK_INSTANCE TP_CALLBACK_INSTANCE, *PTP_CALLBACK_INSTANCE;
+typedef struct _TP_POOL TP_POOL, *PTP_POOL;
+typedef struct _TP_CLEANUP_GROUP TP_CLEANUP_GROUP, *PTP_CLEANUP_GROUP;
+typedef struct _TP_WORK TP_WORK, *PTP_WORK;
+typedef struct _TP_IO TP_IO, *PTP_IO;
+
+/*
+ * Callbacks.  Instance is valid during the callback, on its thread (CI-1).
+ */
+
+/** PTP_SIMPLE_CALLBACK - of TrySubmitThreadpoolCallback(), and finalization. */
+typedef VOID (NTAPI *PTP_SIMPLE_CALLBACK)(PTP_CALLBACK_INSTANCE Instance, PVOID Context);
+
+/** PTP_WORK_CALLBACK - once for each SubmitThreadpoolWork() (PL-18). */
+typedef VOID (NTAPI *PTP_WORK_CALLBACK)(PTP_CALLBACK_INSTANCE Instance, PVOID Context,
+					PTP_WORK Work);
+
+/**
+ * PTP_WIN32_IO_CALLBACK - of a TP_IO, once for each operation (TP-2).
+ * @Context: from CreateThreadpoolIo()
+ * @Overlapped: the operation's OVERLAPPED
+ * @IoResult: NO_ERROR or a Win32 code; iocp_last_errno() has the raw errno, and
+ *	iocp_callback_packet() everything the kernel said
+ * @NumberOfBytesTransferred: pointer-sized
+ * @Io: the object; valid during the callback even if closed meanwhile (TP-19)
+ */
+typedef VOID (WINAPI *PTP_WIN32_IO_CALLBACK)(PTP_CALLBACK_INSTANCE Instance, PVOID Context,
+					     PVOID Overlapped, ULONG IoResult,
+					     ULONG_PTR NumberOfBytesTransferred, PTP_IO Io);
+
+/**
+ * PTP_CLEANUP_GROUP_CANCEL_CALLBACK - once for each member that a group closes (PL-16).
+ * @ObjectContext: the member's context
+ * @CleanupContext: from CloseThreadpoolCleanupGroupMembers(), in whose thread it runs
+ */
+typedef VOID (NTAPI *PTP_CLEANUP_GROUP_CANCEL_CALLBACK)(PVOID ObjectContext,
+							PVOID CleanupContext);
+
+/*
+ * Environments (PL-11)
+ */
+
+typedef enum _TP_CALLBACK_PRIORITY {
+	TP_CALLBACK_PRIORITY_HIGH,
+	TP_CALLBACK_PRIORITY_NORMAL,
+	TP_CALLBACK_PRIORITY_LOW,
+	TP_CALLBACK_PRIORITY_INVALID,
+	TP_CALLBACK_PRIORITY_COUNT = TP_CALLBACK_PRIORITY_INVALID
+} TP_CALLBACK_PRIORITY;
+
+struct _ACTIVATION_CONTEXT;
+
+/*
+ * What objects are created with; NULL in its place means the default of all.  Version
+ * is 3, or 1, which ends before CallbackPriority; others are 87.  There are no
+ * activation contexts: one that is set is 50.
+ */
+typedef struct _TP_CALLBACK_ENVIRON_V3 {
+	TP_VERSION Version;
+	PTP_POOL Pool;
+	PTP_CLEANUP_GROUP CleanupGroup;
+	PTP_CLEANUP_GROUP_CANCEL_CALLBACK CleanupGroupCancelCallback;
+	PVOID RaceDll;
+	struct _ACTIVATION_CONTEXT *ActivationContext;
+	PTP_SIMPLE_CALLBACK FinalizationCallback;
+	union {
+		DWORD Flags;
+		struct {
+			DWORD LongFunction : 1;
+			DWORD Persistent : 1;
+			DWORD Private : 30;
+		} s;
+	} u;
+	TP_CALLBACK_PRIORITY CallbackPriority;
+	DWORD Size;
+} TP_CALLBACK_ENVIRON_V3, TP_CALLBACK_ENVIRON, *PTP_CALLBACK_ENVIRON;
+
+/** InitializeThreadpoolEnvironment() - version 3, normal priority, the rest empty (PL-12). */
+static inline VOID InitializeThreadpoolEnvironment(PTP_CALLBACK_ENVIRON pcbe)
+{
+	ZeroMemory(pcbe, sizeof(*pcbe));
+	pcbe->Version = 3;
+	pcbe->CallbackPriority = TP_CALLBACK_PRIORITY_NORMAL;
+	pcbe->Size = sizeof(*pcbe);
+}
+
+/** DestroyThreadpoolEnvironment() - the counterpart; nothing is held. */
+static inline VOID DestroyThreadpoolEnvironment(PTP_CALLBACK_ENVIRON pcbe)
+{
+	UNREFERENCED_PARAMETER(pcbe);
+}
+
+/** SetThreadpoolCallbackPool() - the pool of objects made with it; NULL: the default pool. */
+static inline VOID SetThreadpoolCallbackPool(PTP_CALLBACK_ENVIRON pcbe, PTP_POOL ptpp)
+{
+	pcbe->Pool = ptpp;
+}
+
+/** SetThreadpoolCallbackCleanupGroup() - their cleanup group, and its cancel callback or NULL. */
+static inline VOID
+SetThreadpoolCallbackCleanupGroup(PTP_CALLBACK_ENVIRON pcbe, PTP_CLEANUP_GROUP ptpcg,
+				  PTP_CLEANUP_GROUP_CANCEL_CALLBACK pfng)
+{
+	pcbe->CleanupGroup = ptpcg;
+	pcbe->CleanupGroupCancelCallback = pfng;
+}
+
+/** SetThreadpoolCallbackRunsLong() - as CallbackMayRunLong() at each start (PL-14). */
+static inline VOID SetThreadpoolCallbackRunsLong(PTP_CALLBACK_ENVIRON pcbe)
+{
+	pcbe->u.s.LongFunction = 1;
+}
+
+/**
+ * SetThreadpoolCallbackLibrary() - keep a library loaded while objects live (PL-14).
+ * @mod: from LoadLibraryA() or dlopen(3), or NULL.  Each object has a reference of
+ *	its own, which goes after its last callback has returned
+ */
+static inline VOID SetThreadpoolCallbackLibrary(PTP_CALLBACK_ENVIRON pcbe, PVOID mod)
+{
+	pcbe->RaceDll = mod;
+}
+
+/** SetThreadpoolCallbackPriority() - strict, within the pool (PL-13). */
+static inline VOID SetThreadpoolCallbackPriority(PTP_CALLBACK_ENVIRON pcbe,
+						 TP_CALLBACK_PRIORITY Priority)
+{
+	pcbe->CallbackPriority = Priority;
+}
+
+/**
+ * SetThreadpoolCallbackPersistent() - callbacks on threads that do not end (PL-14): from
+ * the first such object on, none of the pool's threads ends because it is idle.
+ */
+static inline VOID SetThreadpoolCallbackPersistent(PTP_CALLBACK_ENVIRON pcbe)
+{
+	pcbe->u.s.Persistent = 1;
+}
+
+/*
+ * Pools
+ */
+
+typedef struct _TP_POOL_STACK_INFORMATION {
+	SIZE_T StackReserve;
+	SIZE_T StackCommit;
+} TP_POOL_STACK_INFORMATION, *PTP_POOL_STACK_INFORMATION;
+
+/**
+ * CreateThreadpool() - a pool of its own: a port, up to 500 threads (PL-3).
+ * @reserved: NULL
+ *
+ * One thread waits in it from the beginning, as a spare; more start on demand, also
+ * when those that run block, and end after 10 s without work (PL-6).
+ *
+ * Return: the pool; NULL with 87, 8, 2 no /dev/iocp: the module is not loaded.
+ */
+PTP_POOL WINAPI CreateThreadpool(PVOID reserved);
+
+/**
+ * CloseThreadpool() - no object can be made in it any more (PL-2).  What is there goes
+ * on; the pool ends after its last object, of a TP_IO after the CloseHandle() of its
+ * file.  Never waits, also in its own callbacks.
+ */
+VOID WINAPI CloseThreadpool(PTP_POOL ptpp);
+
+/**
+ * SetThreadpoolThreadMaximum() - 1 ... 1023 threads; what is outside becomes the
+ * nearest.  A higher minimum is lowered (PL-4).  Threads that are too many end when
+ * they are in no callback.
+ */
+VOID WINAPI SetThreadpoolThreadMaximum(PTP_POOL ptpp, DWORD cthrdMost);
+
+/**
+ * SetThreadpoolThreadMinimum() - threads that do not end, started before this returns;
+ * 1 ... 1023.  A lower maximum is raised (PL-4).
+ * Return: TRUE; FALSE with 6, 8 not all of them could be started.
+ */
+BOOL WINAPI SetThreadpoolThreadMinimum(PTP_POOL ptpp, DWORD cthrdMic);
+
+/**
+ * SetThreadpoolStackInformation() - for threads started from now on: the larger of the
+ * two, in bytes; too small or 0 is the system's default (PL-5).
+ * Return: TRUE; FALSE with 6.
+ */
+BOOL WINAPI SetThreadpoolStackInformation(PTP_POOL ptpp, PTP_POOL_STACK_INFORMATION ptpsi);
+
+/** QueryThreadpoolStackInformation() - as set; else the default.  FALSE with 6. */
+BOOL WINAPI QueryThreadpoolStackInformation(PTP_POOL ptpp, PTP_POOL_STACK_INFORMATION ptpsi);
+
+/*
+ * Cleanup groups
+ */
+
+/**
+ * CreateThreadpoolCleanupGroup() - a set of objects that are closed together.
+ * Members are the objects, of all kinds, that are created with an environment that
+ * names it.  Return: the group; NULL with 8.
+ */
+PTP_CLEANUP_GROUP WINAPI CreateThreadpoolCleanupGroup(VOID);
+
+/**
+ * CloseThreadpoolCleanupGroupMembers() - close all members and wait for them (PL-15).
+ * @fCancelPendingCallbacks: TRUE: callbacks that have not begun do not run
+ * @pvCleanupContext: for the group's cancel callback, which runs in this thread for
+ *	each member that nobody closed before, after its last callback; with
+ *	@fCancelPendingCallbacks only (PL-16)
+ *
+ * It waits also for callbacks that disassociated, and for members whose own callback
+ * closed them and is not over.  What callbacks call on members meanwhile is ignored.
+ * No object can join the group until it returns: creating one fails with 170 (TR-24).
+ * Afterwards the group is empty and can be used again (PL-17).
+ *
+ * In a callback of a member it closes all, and does not wait for that one; if
+ * another thread is closing the members it returns at once (Windows deadlocks,
+ * TR-23).
+ */
+VOID WINAPI CloseThreadpoolCleanupGroupMembers(PTP_CLEANUP_GROUP ptpcg,
+					       BOOL fCancelPendingCallbacks,
+					       PVOID pvCleanupContext);
+
+/**
+ * CloseThreadpoolCleanupGroup() - end the group, which is to be empty; members that it
+ * has stay, and are to be closed one by one.
+ */
+VOID WINAPI CloseThreadpoolCleanupGroup(PTP_CLEANUP_GROUP ptpcg);
+
+/*
+ * Thread pool I/O
+ */
+
+/**
+ * CreateThreadpoolIo() - completions of this file become callbacks (TP-1).
+ * @fl: opened with FILE_FLAG_OVERLAPPED, in no port and no TP_IO, ever
+ * @pcbe: NULL, or an environment
+ *
+ * The file keeps the pool until its CloseHandle().
+ *
+ * Return: the object; NULL with 87 (TP-1; or a bad environment), 6 (also: the pool
+ * or the group of the environment is not one any more), 50 an activation context, or
+ * a kind of file that cannot do it, 170 the group is closing its members, 8, 2 no
+ * /dev/iocp: the module is not loaded.
+ */
+PTP_IO WINAPI CreateThreadpoolIo(HANDLE fl, PTP_WIN32_IO_CALLBACK pfnio, PVOID pv,
+				 PTP_CALLBACK_ENVIRON pcbe);
+
+/**
+ * StartThreadpoolIo() - one operation will follow: before each of them (TP-3).
+ */
+VOID WINAPI StartThreadpoolIo(PTP_IO pio);
+
+/**
+ * CancelThreadpoolIo() - no completion will follow after all (TP-4).
+ *
+ * Once per StartThreadpoolIo() whose operation failed with anything but 997, or
+ * returned TRUE under FILE_SKIP_COMPLETION_PORT_ON_SUCCESS.  It cancels no I/O:
+ * that is CancelIoEx().  One too many is ignored (TR-1).
+ */
+VOID WINAPI CancelThreadpoolIo(PTP_IO pio);
+
+/**
+ * WaitForThreadpoolIoCallbacks() - until nothing is outstanding (TP-5).
+ * @fCancelPendingCallbacks: TRUE forgets what is outstanding first: its callbacks
+ *	do not run, though the I/O goes on and still owns OVERLAPPED and buffer
+ *	(TP-6, TR-4); the object can be used again (TP-7)
+ *
+ * From a callback of this very object it does not wait (Windows deadlocks, TP-20).
+ * Once the file is closed and its last completion was taken, Starts without an
+ * operation are forgotten: the wait ends.
+ */
+VOID WINAPI WaitForThreadpoolIoCallbacks(PTP_IO pio, BOOL fCancelPendingCallbacks);
+
+/**
+ * CloseThreadpoolIo() - the caller is done with the object (TP-13).
+ *
+ * Never waits.  Callbacks that are outstanding still run (TP-15); completions
+ * without a Start are ignored and counted (TP-8).  Before or after the file's
+ * CloseHandle() (TP-14), also in a callback of its own (TP-21).  The file cannot
+ * get another TP_IO.
+ */
+VOID WINAPI CloseThreadpoolIo(PTP_IO pio);
+
+struct iocp_packet;
+
+/**
+ * iocp_callback_packet() - what the kernel said about the operation: res is 0 or
+ * -errno, info the bytes, flags IOCP_PKT_* (see <linux/iocp.h>).
+ * Valid during the callback of a TP_IO; NULL in others.
+ */
+const struct iocp_packet *iocp_callback_packet(PTP_CALLBACK_INSTANCE Instance);
+
+/**
+ * iocp_stray_completions() - completions of a TP_IO that had no Start, of all
+ * objects ever (TP-8).  Each is a bug of the program; none did harm.
+ */
+uint64_t iocp_stray_completions(void);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* IOCP_THREADPOOL_H */
