@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
- * event.c - events and semaphores: an eventfd each, so that a thread, a poll set
- * and the kernel's WAIT operation can all wait for one.
+ * event.c - events and semaphores, and what they share with mutexes and threads: an
+ * eventfd each, so that a thread, a poll set and the kernel's WAIT operation can all
+ * wait for one.
  *
  * Its counter is the state.  A manual-reset event is never read by a wait; reading
  * an auto-reset event takes all of it, reading a semaphore takes one.  Setting is
@@ -17,19 +18,24 @@
 
 #include "win.h"
 
-static struct iocpi_sync *sync_get(HANDLE h, enum iocpi_type type)
+struct iocpi_sync *iocpi_sync_get(HANDLE h, enum iocpi_type type)
 {
 	struct iocpi_obj *obj = iocpi_obj_get(handle_id(h), type, OBJ_USER);
 
 	return obj ? sync_of(obj) : NULL;
 }
 
+void iocpi_sync_drop(struct iocpi_sync *s, uint64_t refs)
+{
+	if (iocpi_obj_put(&s->obj, refs) & OBJ_REFS)
+		return;
+	close(s->fd);
+	iocpi_obj_free(&s->obj);
+}
+
 void iocpi_sync_put(struct iocpi_obj *obj)
 {
-	if (iocpi_obj_put(obj, OBJ_USER) & OBJ_REFS)
-		return;
-	close(sync_of(obj)->fd);
-	iocpi_obj_free(obj);
+	iocpi_sync_drop(sync_of(obj), OBJ_USER);
 }
 
 void iocpi_sync_close(struct iocpi_obj *obj, uint64_t before)
@@ -55,7 +61,7 @@ bool iocpi_sync_take(struct iocpi_sync *s)
 	if (!taken)
 		return false;
 	if (s->obj.type == IOCPI_SEMAPHORE)
-		__atomic_fetch_sub(&s->count, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_sub(&s->sem.count, 1, __ATOMIC_RELAXED);
 	hear_obj(&s->obj);
 	return true;
 }
@@ -71,9 +77,17 @@ void iocpi_sync_give(struct iocpi_sync *s, uint32_t n)
 	errno = saved;
 }
 
+/* Undoes a take of an event or a semaphore. */
+void iocpi_sync_give_back(struct iocpi_sync *s)
+{
+	if (s->obj.type == IOCPI_SEMAPHORE)
+		__atomic_fetch_add(&s->sem.count, 1, __ATOMIC_RELAXED);
+	iocpi_sync_give(s, 1);
+}
+
 /* Names would be for other processes, and those have no way to these objects. */
-static struct iocpi_sync *sync_create(enum iocpi_type type, const void *name, uint32_t count,
-				      int flags)
+struct iocpi_sync *iocpi_sync_create(enum iocpi_type type, const void *name, uint32_t count,
+				     int flags)
 {
 	struct iocpi_obj *obj;
 	int fd;
@@ -98,27 +112,27 @@ static struct iocpi_sync *sync_create(enum iocpi_type type, const void *name, ui
 	return sync_of(obj);
 }
 
-static HANDLE sync_open(struct iocpi_sync *s)
+HANDLE iocpi_sync_open(struct iocpi_sync *s, uint64_t refs)
 {
-	iocpi_obj_open(&s->obj, 0);
+	iocpi_obj_open(&s->obj, refs);
 	return (HANDLE)(uintptr_t)iocpi_obj_id(&s->obj);
 }
 
 HANDLE WINAPI CreateEventA(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset,
 			   BOOL bInitialState, LPCSTR lpName)
 {
-	struct iocpi_sync *e = sync_create(IOCPI_EVENT, lpName, bInitialState ? 1 : 0, 0);
+	struct iocpi_sync *e = iocpi_sync_create(IOCPI_EVENT, lpName, bInitialState ? 1 : 0, 0);
 
 	(void)lpEventAttributes;
 	if (!e)
 		return NULL;
 	e->consume = !bManualReset;
-	return sync_open(e);
+	return iocpi_sync_open(e, 0);
 }
 
 BOOL WINAPI SetEvent(HANDLE hEvent)
 {
-	struct iocpi_sync *e = sync_get(hEvent, IOCPI_EVENT);
+	struct iocpi_sync *e = iocpi_sync_get(hEvent, IOCPI_EVENT);
 
 	if (!e)
 		return iocpi_fail(ERROR_INVALID_HANDLE);
@@ -129,7 +143,7 @@ BOOL WINAPI SetEvent(HANDLE hEvent)
 
 BOOL WINAPI ResetEvent(HANDLE hEvent)
 {
-	struct iocpi_sync *e = sync_get(hEvent, IOCPI_EVENT);
+	struct iocpi_sync *e = iocpi_sync_get(hEvent, IOCPI_EVENT);
 
 	if (!e)
 		return iocpi_fail(ERROR_INVALID_HANDLE);
@@ -150,13 +164,13 @@ HANDLE WINAPI CreateSemaphoreA(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG
 		iocpi_fail(ERROR_INVALID_PARAMETER);
 		return NULL;
 	}
-	s = sync_create(IOCPI_SEMAPHORE, lpName, lInitialCount, EFD_SEMAPHORE);
+	s = iocpi_sync_create(IOCPI_SEMAPHORE, lpName, lInitialCount, EFD_SEMAPHORE);
 	if (!s)
 		return NULL;
 	s->consume = true;
-	s->max = lMaximumCount;
-	s->count = lInitialCount;
-	return sync_open(s);
+	s->sem.max = lMaximumCount;
+	s->sem.count = lInitialCount;
+	return iocpi_sync_open(s, 0);
 }
 
 /* What the kernel's waits have taken nobody counted.  iocpi_take_lock is exclusive. */
@@ -178,17 +192,17 @@ static void semaphore_recount(struct iocpi_sync *s)
 	buf[len] = 0;
 	at = strstr(buf, field);
 	if (at)
-		WRITE_ONCE(s->count, strtoull(at + strlen(field), NULL, 16));
+		WRITE_ONCE(s->sem.count, strtoull(at + strlen(field), NULL, 16));
 }
 
 static bool semaphore_add(struct iocpi_sync *s, uint32_t n)
 {
-	uint32_t count = READ_ONCE(s->count);
+	uint32_t count = READ_ONCE(s->sem.count);
 
 	do {
-		if (n > s->max - count)
+		if (n > s->sem.max - count)
 			return false;
-	} while (!__atomic_compare_exchange_n(&s->count, &count, count + n, true,
+	} while (!__atomic_compare_exchange_n(&s->sem.count, &count, count + n, true,
 					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	iocpi_sync_give(s, n);
 	return true;
@@ -196,7 +210,7 @@ static bool semaphore_add(struct iocpi_sync *s, uint32_t n)
 
 BOOL WINAPI ReleaseSemaphore(HANDLE hSemaphore, LONG lReleaseCount, LPLONG lpPreviousCount)
 {
-	struct iocpi_sync *s = sync_get(hSemaphore, IOCPI_SEMAPHORE);
+	struct iocpi_sync *s = iocpi_sync_get(hSemaphore, IOCPI_SEMAPHORE);
 	bool done = false;
 	uint32_t count;
 
@@ -214,7 +228,7 @@ BOOL WINAPI ReleaseSemaphore(HANDLE hSemaphore, LONG lReleaseCount, LPLONG lpPre
 	if (!done) {
 		AcquireSRWLockExclusive(&iocpi_take_lock);
 		semaphore_recount(s);
-		count = s->count;
+		count = s->sem.count;
 		done = semaphore_add(s, lReleaseCount);
 		ReleaseSRWLockExclusive(&iocpi_take_lock);
 		if (done && lpPreviousCount)

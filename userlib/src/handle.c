@@ -273,6 +273,8 @@ static const struct iocpi_handle_ops handle_ops[] = {
 	[IOCPI_PORT] = { wport_close, wport_put, wport_poll_fd },
 	[IOCPI_EVENT] = { iocpi_sync_close, iocpi_sync_put, iocpi_sync_poll_fd },
 	[IOCPI_SEMAPHORE] = { iocpi_sync_close, iocpi_sync_put, iocpi_sync_poll_fd },
+	[IOCPI_MUTEX] = { iocpi_mutex_close, iocpi_sync_put, iocpi_sync_poll_fd },
+	[IOCPI_THREAD] = { iocpi_sync_close, iocpi_sync_put, iocpi_sync_poll_fd },
 };
 
 static const struct iocpi_handle_ops *ops_of(uint32_t type)
@@ -283,9 +285,15 @@ static const struct iocpi_handle_ops *ops_of(uint32_t type)
 /* The object of an open handle of any type, with OBJ_USER; or NULL. */
 struct iocpi_obj *iocpi_handle_get(HANDLE h, const struct iocpi_handle_ops **ops)
 {
-	struct iocpi_obj *obj = iocpi_obj_any(handle_id(h));
-	uint32_t type = obj ? READ_ONCE(obj->type) : IOCPI_FREE;
+	struct iocpi_obj *obj;
+	uint32_t type;
 
+	if (h == GetCurrentThread()) {
+		*ops = &handle_ops[IOCPI_THREAD];
+		return iocpi_thread_self();
+	}
+	obj = iocpi_obj_any(handle_id(h));
+	type = obj ? READ_ONCE(obj->type) : IOCPI_FREE;
 	*ops = ops_of(type);
 	return *ops ? iocpi_obj_get(handle_id(h), type, OBJ_USER) : NULL;
 }
@@ -327,7 +335,7 @@ void iocpi_win_fork_end(struct iocpi_obj *obj)
 {
 	if (obj->type == IOCPI_FILE && READ_ONCE(obj->word) & (OBJ_OPEN | OBJ_USERS))
 		close(container_of(obj, struct iocpi_file, obj)->fd);
-	else if (obj->type == IOCPI_EVENT || obj->type == IOCPI_SEMAPHORE)
+	else if (is_sync(obj))
 		close(sync_of(obj)->fd);
 }
 

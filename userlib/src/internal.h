@@ -104,6 +104,9 @@ struct iocpi_thread {
 	unsigned int left;		/* STEP_* of that */
 	bool leading;			/* it takes the internal port's packets */
 	uint32_t tid;			/* iocpi_thread_id() */
+	uint32_t ends;			/* thread.c: how often its end was put off */
+	struct list mutexes;		/* that it owns; no list before the first */
+	struct iocpi_obj *thread;	/* its own object, if it has one */
 	uint32_t last_error;		/* GetLastError() */
 	int last_errno;
 };
@@ -219,6 +222,8 @@ enum iocpi_type {
 	IOCPI_EVENT,
 	IOCPI_SEMAPHORE,
 	IOCPI_GROUP,
+	IOCPI_MUTEX,
+	IOCPI_THREAD,
 };
 
 #define OBJ_USER	UINT64_C(1)			/* calls that use it now */

@@ -24,11 +24,6 @@ struct wait_set {
 	struct pollfd fds[MAXIMUM_WAIT_OBJECTS];
 };
 
-static bool is_sync(const struct iocpi_obj *obj)
-{
-	return obj->type == IOCPI_EVENT || obj->type == IOCPI_SEMAPHORE;
-}
-
 static bool is_consumed(struct iocpi_obj *obj)
 {
 	return is_sync(obj) && sync_of(obj)->consume;
@@ -43,7 +38,10 @@ DWORD iocpi_waitable(HANDLE h, struct iocpi_waitable *w)
 	if (!obj)
 		return ERROR_INVALID_HANDLE;
 	w->consume = is_consumed(obj);
-	w->fd = ops->poll_fd ? ops->poll_fd(obj) : -EBADF;
+	if (obj->type == IOCPI_MUTEX)
+		w->fd = -EOPNOTSUPP;	/* a thread has to own it */
+	else
+		w->fd = ops->poll_fd ? ops->poll_fd(obj) : -EBADF;
 	if (w->fd >= 0) {
 		w->fd = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
 		if (w->fd < 0)
@@ -105,58 +103,82 @@ static int set_poll(struct wait_set *set, uint64_t deadline)
 	return ret;
 }
 
-/* iocpi_take_lock is held where the object is consumed.  False: too late. */
-static bool take(struct iocpi_obj *obj)
+static bool is_my_mutex(struct iocpi_obj *obj)
 {
-	if (is_consumed(obj))
-		return iocpi_sync_take(sync_of(obj));
-	hear_obj(obj);
-	return true;
+	return obj->type == IOCPI_MUTEX && iocpi_mutex_is_mine(sync_of(obj));
 }
 
-static bool take_one(struct iocpi_obj *obj)
+/* iocpi_take_lock is held where the object is consumed.  WAIT_TIMEOUT: too late. */
+static DWORD take(struct iocpi_obj *obj)
 {
-	bool taken;
+	if (obj->type == IOCPI_MUTEX)
+		return iocpi_mutex_take(sync_of(obj));
+	if (is_consumed(obj))
+		return iocpi_sync_take(sync_of(obj)) ? WAIT_OBJECT_0 : WAIT_TIMEOUT;
+	hear_obj(obj);
+	return WAIT_OBJECT_0;
+}
+
+static DWORD take_one(struct iocpi_obj *obj)
+{
+	DWORD code;
 
 	if (!is_consumed(obj))
 		return take(obj);
 	AcquireSRWLockShared(&iocpi_take_lock);
-	taken = take(obj);
+	code = take(obj);
 	ReleaseSRWLockShared(&iocpi_take_lock);
-	return taken;
+	return code;
 }
 
 static DWORD wait_any(struct wait_set *set, uint64_t deadline)
 {
+	DWORD i, code;
 	int ready;
-	DWORD i;
 
+	for (i = 0; i < set->nr; i++)
+		if (is_my_mutex(set->objs[i]))
+			deadline = IOCP_NOWAIT;
 	/* One call instead of two where it can be had. */
-	if (set->nr == 1 && is_consumed(set->objs[0]) && take_one(set->objs[0]))
-		return WAIT_OBJECT_0;
+	if (set->nr == 1 && is_consumed(set->objs[0])) {
+		code = take_one(set->objs[0]);
+		if (code != WAIT_TIMEOUT)
+			return code;
+	}
 	do {
 		ready = set_poll(set, deadline);
-		for (i = 0; i < set->nr; i++)
-			if (set->fds[i].revents && take_one(set->objs[i]))
-				return WAIT_OBJECT_0 + i;
+		for (i = 0; i < set->nr; i++) {
+			if (!set->fds[i].revents && !is_my_mutex(set->objs[i]))
+				continue;
+			code = take_one(set->objs[i]);
+			if (code != WAIT_TIMEOUT)
+				return code + i;
+		}
 	} while (ready > 0);
 	return ready ? WAIT_FAILED : WAIT_TIMEOUT;
 }
 
-/* All or nothing, and true; iocpi_take_lock is exclusive. */
-static bool take_all(struct wait_set *set)
+/*
+ * All or nothing; iocpi_take_lock is exclusive and everything was ready.  Mutexes
+ * last: the kernel takes none of them, so nothing has to be undone there.
+ */
+static DWORD take_all(struct wait_set *set)
 {
-	DWORD i;
+	DWORD i, code = WAIT_OBJECT_0;
 
 	for (i = 0; i < set->nr; i++)
-		if (!take(set->objs[i]))
+		if (set->objs[i]->type != IOCPI_MUTEX && take(set->objs[i]) == WAIT_TIMEOUT)
 			break;
-	if (i == set->nr)
-		return true;
-	while (i--)
-		if (is_consumed(set->objs[i]))
-			iocpi_sync_give(sync_of(set->objs[i]), 1);
-	return false;
+	if (i < set->nr) {
+		while (i--)
+			if (set->objs[i]->type != IOCPI_MUTEX && is_consumed(set->objs[i]))
+				iocpi_sync_give_back(sync_of(set->objs[i]));
+		return WAIT_TIMEOUT;
+	}
+	for (i = 0; i < set->nr; i++)
+		if (set->objs[i]->type == IOCPI_MUTEX)
+			code |= take(set->objs[i]);
+	return code;
 }
 
 /* poll(2) passes over descriptors that are negative: those that were ready. */
@@ -165,7 +187,7 @@ static DWORD set_pass_ready(struct wait_set *set)
 	DWORD i, left = 0;
 
 	for (i = 0; i < set->nr; i++) {
-		if (set->fds[i].fd >= 0 && set->fds[i].revents)
+		if (set->fds[i].fd >= 0 && (set->fds[i].revents || is_my_mutex(set->objs[i])))
 			set->fds[i].fd = ~set->fds[i].fd;
 		left += set->fds[i].fd >= 0;
 	}
@@ -174,25 +196,32 @@ static DWORD set_pass_ready(struct wait_set *set)
 
 static DWORD wait_all(struct wait_set *set, uint64_t deadline)
 {
-	bool taken;
+	DWORD i, left, code;
 	int ready;
-	DWORD i;
 
+	left = set_pass_ready(set);
 	for (;;) {
-		ready = set_poll(set, deadline);
-		if (ready <= 0)
-			return ready ? WAIT_FAILED : WAIT_TIMEOUT;
-		if (set_pass_ready(set))
+		if (left) {
+			ready = set_poll(set, deadline);
+			if (ready <= 0)
+				return ready ? WAIT_FAILED : WAIT_TIMEOUT;
+			left = set_pass_ready(set);
 			continue;
+		}
 		/* Each was ready once.  Now all at the same time? */
 		for (i = 0; i < set->nr; i++)
 			set->fds[i].fd = ~set->fds[i].fd;
+		code = WAIT_TIMEOUT;
 		AcquireSRWLockExclusive(&iocpi_take_lock);
-		taken = set_poll(set, 0) == (int)set->nr && take_all(set);
+		ready = set_poll(set, IOCP_NOWAIT);
+		left = ready < 0 ? set->nr : set_pass_ready(set);
+		if (!left)
+			code = take_all(set);
 		ReleaseSRWLockExclusive(&iocpi_take_lock);
-		if (taken)
-			return WAIT_OBJECT_0;
-		set_pass_ready(set);
+		if (ready < 0)
+			return WAIT_FAILED;
+		if (code != WAIT_TIMEOUT)
+			return code;
 	}
 }
 

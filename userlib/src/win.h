@@ -149,30 +149,70 @@ void iocpi_internal_fork_unlock(void);
 void iocpi_internal_fork_child(void);
 
 /*
- * event.c - what is signalled by an eventfd that can be read: count.
+ * event.c - what is signalled by an eventfd that can be read.
  *
- * OBJ_USER: calls inside.  The descriptor goes with the last reference.
+ * OBJ_USER: calls inside.  OBJ_OP: of a mutex, that it is owned; of a thread, that it
+ * runs.  The descriptor goes with the last reference.
  */
 struct iocpi_sync {
 	struct iocpi_obj obj;
 	int fd;
 	bool consume;			/* a wait takes it, by a read */
-	uint32_t max;			/* of a semaphore */
-	uint32_t count;			/* and never less than its count is */
+	union {
+		struct {
+			uint32_t max;
+			uint32_t count;	/* it is never more than this */
+		} sem;
+		struct {
+			struct iocpi_thread *owner;
+			struct list node;	/* the owner's, as is the next */
+			uint32_t recursion;
+			bool abandoned;
+		} mutex;
+		struct {
+			LPTHREAD_START_ROUTINE start;
+			LPVOID parameter;
+			uint32_t tid;	/* futex: 0 until it runs */
+			uint32_t exit_code;
+			bool ended;
+		} thread;
+	};
 };
 
 _Static_assert(sizeof(struct iocpi_sync) <= IOCPI_OBJ_SIZE, "slots are too small");
 
+struct iocpi_sync *iocpi_sync_create(enum iocpi_type type, const void *name, uint32_t count,
+				     int flags);
+HANDLE iocpi_sync_open(struct iocpi_sync *s, uint64_t refs);
+struct iocpi_sync *iocpi_sync_get(HANDLE h, enum iocpi_type type);
 void iocpi_sync_close(struct iocpi_obj *obj, uint64_t before);
 void iocpi_sync_put(struct iocpi_obj *obj);
+void iocpi_sync_drop(struct iocpi_sync *s, uint64_t refs);
 int iocpi_sync_poll_fd(struct iocpi_obj *obj);
 bool iocpi_sync_take(struct iocpi_sync *s);
 void iocpi_sync_give(struct iocpi_sync *s, uint32_t n);
+void iocpi_sync_give_back(struct iocpi_sync *s);
 
 static inline struct iocpi_sync *sync_of(struct iocpi_obj *obj)
 {
 	return container_of(obj, struct iocpi_sync, obj);
 }
+
+static inline bool is_sync(const struct iocpi_obj *obj)
+{
+	return obj->type == IOCPI_EVENT || obj->type == IOCPI_SEMAPHORE ||
+	       obj->type == IOCPI_MUTEX || obj->type == IOCPI_THREAD;
+}
+
+/* mutex.c */
+bool iocpi_mutex_is_mine(struct iocpi_sync *s);
+DWORD iocpi_mutex_take(struct iocpi_sync *s);
+void iocpi_mutex_close(struct iocpi_obj *obj, uint64_t before);
+void iocpi_mutex_abandon_all(void);
+
+/* thread.c */
+void iocpi_thread_mind_end(void);
+struct iocpi_obj *iocpi_thread_self(void);
 
 /* wait.c */
 

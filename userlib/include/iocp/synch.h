@@ -61,23 +61,46 @@ HANDLE WINAPI CreateSemaphoreA(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG
 BOOL WINAPI ReleaseSemaphore(HANDLE hSemaphore, LONG lReleaseCount, LPLONG lpPreviousCount);
 
 /*
+ * Mutexes
+ */
+
+/**
+ * CreateMutexA() - make a mutex; a wait makes the calling thread its owner.
+ * @bInitialOwner: TRUE: the calling thread owns it already
+ *
+ * Its owner may wait for it again, and releases it as often.  A mutex whose owner
+ * ends is abandoned: the next wait gets it and says so.
+ *
+ * Return: the handle; NULL with 50 a name, 4, 8 a limit.
+ */
+HANDLE WINAPI CreateMutexA(LPSECURITY_ATTRIBUTES lpMutexAttributes, BOOL bInitialOwner,
+			   LPCSTR lpName);
+
+/** ReleaseMutex() - FALSE: 6, 288 the calling thread does not own it. */
+BOOL WINAPI ReleaseMutex(HANDLE hMutex);
+
+/*
  * Waiting
  */
 
 #define MAXIMUM_WAIT_OBJECTS	64U
 
 #define WAIT_OBJECT_0		0U
+#define WAIT_ABANDONED		0x80U
+#define WAIT_ABANDONED_0	0x80U
 #define WAIT_FAILED		0xFFFFFFFFU
 
 /**
  * WaitForSingleObject() - wait until an object is signalled.
- * @hHandle: an event or a semaphore, which a wait may take; a completion port, which
- *	is signalled while packets wait in it and when it is closed (CP-15)
+ * @hHandle: an event, a semaphore or a mutex, which a wait may take; a thread, which
+ *	is signalled once it has ended; a completion port, which is signalled while
+ *	packets wait in it and when it is closed (CP-15)
  * @dwMilliseconds: 0 only looks; or INFINITE
  *
  * An object that is closed meanwhile stays until the wait has ended.
  *
- * Return: WAIT_OBJECT_0; WAIT_TIMEOUT; WAIT_FAILED with 6.
+ * Return: WAIT_OBJECT_0; WAIT_ABANDONED: so, and the mutex was abandoned;
+ * WAIT_TIMEOUT; WAIT_FAILED with 6.
  */
 DWORD WINAPI WaitForSingleObject(HANDLE hHandle, DWORD dwMilliseconds);
 
@@ -87,8 +110,9 @@ DWORD WINAPI WaitForSingleObject(HANDLE hHandle, DWORD dwMilliseconds);
  * @bWaitAll: FALSE: one, the first in the array of those that are signalled.  TRUE:
  *	until all are signalled at the same time; none is taken before
  *
- * Return: WAIT_OBJECT_0 + index (all: + 0); WAIT_TIMEOUT; WAIT_FAILED with 87 the
- * count, or one object twice with @bWaitAll; 6.
+ * Return: WAIT_OBJECT_0 + index (all: + 0), or WAIT_ABANDONED_0 in the place of it if
+ * a mutex was abandoned; WAIT_TIMEOUT; WAIT_FAILED with 87 the count, or one object
+ * twice with @bWaitAll; 6.
  */
 DWORD WINAPI WaitForMultipleObjects(DWORD nCount, const HANDLE *lpHandles, BOOL bWaitAll,
 				    DWORD dwMilliseconds);
@@ -309,14 +333,80 @@ static inline PVOID InterlockedCompareExchangePointer(PVOID volatile *Destinatio
 }
 
 /*
- * Threads and time
+ * Threads
+ */
+
+typedef DWORD (WINAPI *LPTHREAD_START_ROUTINE)(LPVOID lpThreadParameter);
+typedef LPTHREAD_START_ROUTINE PTHREAD_START_ROUTINE;
+
+#define STACK_SIZE_PARAM_IS_A_RESERVATION	0x00010000U
+
+/**
+ * CreateThread() - start a thread; the handle is signalled when it has ended.
+ * @dwStackSize: 0 the usual size; with STACK_SIZE_PARAM_IS_A_RESERVATION this size or
+ *	the least that is possible, without it at least the usual size
+ * @dwCreationFlags: that flag, or 0
+ * @lpThreadId: NULL, or gets its number
+ *
+ * It is a POSIX thread with the signal mask of the caller, and detached.
+ *
+ * Return: the handle; NULL with 87 another flag, 4, 8 a limit.
+ */
+HANDLE WINAPI CreateThread(LPSECURITY_ATTRIBUTES lpThreadAttributes, SIZE_T dwStackSize,
+			   LPTHREAD_START_ROUTINE lpStartAddress, LPVOID lpParameter,
+			   DWORD dwCreationFlags, LPDWORD lpThreadId);
+
+/** ExitThread() - pthread_exit(3), also in a thread that CreateThread() did not make. */
+VOID WINAPI ExitThread(DWORD dwExitCode) __attribute__((noreturn));
+
+#define STILL_ACTIVE	259U
+
+/**
+ * GetExitCodeThread() - STILL_ACTIVE, or what it returned or gave ExitThread(); 0 if it
+ * ended otherwise.  FALSE: 6.
+ */
+BOOL WINAPI GetExitCodeThread(HANDLE hThread, LPDWORD lpExitCode);
+
+/** GetCurrentThread() - good for functions that take a thread; not to be closed. */
+static inline HANDLE GetCurrentThread(VOID)
+{
+	return (HANDLE)(LONG_PTR)-2;
+}
+
+/** GetCurrentThreadId() - as gettid(2). */
+DWORD WINAPI GetCurrentThreadId(VOID);
+
+/** GetThreadId() - 0: 6. */
+DWORD WINAPI GetThreadId(HANDLE Thread);
+
+static inline HANDLE GetCurrentProcess(VOID)
+{
+	return (HANDLE)(LONG_PTR)-1;
+}
+
+DWORD WINAPI GetCurrentProcessId(VOID);
+
+/** SwitchToThread() - sched_yield(2).  FALSE: there was nobody to yield to. */
+BOOL WINAPI SwitchToThread(VOID);
+
+/*
+ * Time
  */
 
 /** Sleep() - @dwMilliseconds, INFINITE for ever; restarts after signals. */
 VOID WINAPI Sleep(DWORD dwMilliseconds);
 
+/** GetTickCount64() - milliseconds since the start of the system, suspended or not. */
+ULONGLONG WINAPI GetTickCount64(VOID);
+DWORD WINAPI GetTickCount(VOID);
+
+/** QueryPerformanceCounter() - CLOCK_MONOTONIC in nanoseconds; TRUE. */
+BOOL WINAPI QueryPerformanceCounter(LARGE_INTEGER *lpPerformanceCount);
+BOOL WINAPI QueryPerformanceFrequency(LARGE_INTEGER *lpFrequency);
+
 #ifndef UNICODE
 #define CreateEvent	CreateEventA
+#define CreateMutex	CreateMutexA
 #define CreateSemaphore	CreateSemaphoreA
 #endif
 
