@@ -85,7 +85,12 @@ int iocp_copy_args(void *dst, size_t ksize, void __user *uarg)
 	return copy_struct_from_user(dst, ksize, uarg, usize);
 }
 
-/* The program's structure may be longer than ours: its tail stays as it is. */
+/*
+ * The program's structure may be longer than ours: its tail stays as it is.
+ *
+ * Of a call that cannot be undone, once before it: so a bad address is found while
+ * nothing has changed, and afterwards nobody asks.
+ */
 int iocp_copy_back(void __user *uarg, const void *src, size_t ksize)
 {
 	return copy_to_user(uarg, src, ksize) ? -EFAULT : 0;
@@ -234,8 +239,10 @@ static long iocp_ioctl_assoc_ref(struct iocp_port *port, unsigned int cmd, void 
 		return -EINVAL;
 	if (cmd == IOCP_IOC_DISASSOCIATE)
 		return iocp_disassociate(port, &r);
-	ret = iocp_set_modes(port, &r);
-	return ret ?: iocp_copy_back(uarg, &r, sizeof(r));
+	ret = iocp_copy_back(uarg, &r, sizeof(r)) ?: iocp_set_modes(port, &r);
+	if (!ret)
+		iocp_copy_back(uarg, &r, sizeof(r));
+	return ret;
 }
 
 static long iocp_post(struct iocp_port *port, void __user *uarg)
@@ -277,7 +284,7 @@ static long iocp_post(struct iocp_port *port, void __user *uarg)
 static long iocp_ioctl_cancel(struct iocp_port *port, void __user *uarg)
 {
 	struct iocp_cancel c;
-	int ret, err;
+	int ret;
 
 	ret = iocp_copy_args(&c, sizeof(c), uarg);
 	if (ret)
@@ -287,11 +294,10 @@ static long iocp_ioctl_cancel(struct iocp_port *port, void __user *uarg)
 	c.nr_cancelled = 0;
 	c.nr_running = 0;
 	c.nr_unstoppable = 0;
-	ret = iocp_cancel(port, &c);
-	if (ret && ret != -ENOENT)
-		return ret;
-	err = iocp_copy_back(uarg, &c, sizeof(c));
-	return ret ?: err;
+	ret = iocp_copy_back(uarg, &c, sizeof(c)) ?: iocp_cancel(port, &c);
+	if (!ret)
+		iocp_copy_back(uarg, &c, sizeof(c));
+	return ret;
 }
 
 static long iocp_shutdown(struct iocp_port *port, void __user *uarg)
@@ -304,12 +310,10 @@ static long iocp_shutdown(struct iocp_port *port, void __user *uarg)
 		return ret;
 	if (s.flags)
 		return -EINVAL;
-	/* It cannot be undone, so find a bad address first. */
-	ret = iocp_copy_back(uarg, &s, sizeof(s));
-	if (ret)
-		return ret;
-	ret = iocp_port_shutdown(port, &s.nr_dropped);
-	return ret ?: iocp_copy_back(uarg, &s, sizeof(s));
+	ret = iocp_copy_back(uarg, &s, sizeof(s)) ?: iocp_port_shutdown(port, &s.nr_dropped);
+	if (!ret)
+		iocp_copy_back(uarg, &s, sizeof(s));
+	return ret;
 }
 
 static long iocp_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -231,6 +231,19 @@ BAD(set_modes, resv0, EINVAL, a.resv0 = 1)
 BAD(set_modes, resv_first, EINVAL, a.resv[0] = 1)
 BAD(set_modes, resv_last, EINVAL, a.resv[1] = 1)
 
+/* Modes are never cleared again, so a fault must come before they are set. */
+TEST_F(set_modes, argument_not_writable_EFAULT)
+{
+	struct iocp_assoc_ref *ro = map_anon(4096);
+	u32 modes;
+
+	*ro = self->good;
+	ASSERT_EQ(0, mprotect(ro, 4096, PROT_READ));
+	EXPECT_EQ(-EFAULT, call(self->port.fd, IOCP_IOC_SET_MODES, ro));
+	EXPECT_EQ(0, assoc_modes(self->port.fd, &self->as, 0, &modes));
+	EXPECT_EQ(0, modes);
+}
+
 /* ------------------------------------------------------------------- POST */
 
 FIELDS_FIXTURE(post, iocp_post);
@@ -383,6 +396,18 @@ TEST_F(cancel, counts_are_zero_if_nothing_is_found)
 	EXPECT_EQ(0, a.nr_cancelled);
 	EXPECT_EQ(0, a.nr_running);
 	EXPECT_EQ(0, a.nr_unstoppable);
+}
+
+TEST_F(cancel, argument_not_writable_EFAULT)
+{
+	struct iocp_cancel *ro = map_anon(4096), a = self->good;
+
+	*ro = self->good;
+	ASSERT_EQ(0, mprotect(ro, 4096, PROT_READ));
+	EXPECT_EQ(-EFAULT, call(self->port.fd, IOCP_IOC_CANCEL, ro));
+	EXPECT_EQ(1, STAT(self->port.fd, queued));
+	EXPECT_EQ(0, call(self->port.fd, IOCP_IOC_CANCEL, &a));
+	EXPECT_EQ(1, a.nr_cancelled);
 }
 
 /* --------------------------------------------------------------- SHUTDOWN */
