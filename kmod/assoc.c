@@ -76,12 +76,13 @@ void iocp_assoc_put(struct iocp_assoc *assoc)
 	if (assoc->nb_file)
 		fput(assoc->nb_file);
 	iocp_owner_put(assoc->owner);
-	iocp_user_uncharge_assoc(port);
 	/* The packet keeps what is left of us, and the port, until it was taken. */
-	if (assoc->notify_last)
+	if (assoc->notify_last) {
 		iocp_port_queue(port, &assoc->last);
-	else
+	} else {
+		iocp_user_uncharge_assoc(port);
 		iocp_assoc_free_last(&assoc->last);
+	}
 }
 
 /* The last packet was taken, or there is none.  From any context. */

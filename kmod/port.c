@@ -108,13 +108,6 @@ over_port:
 	return false;
 }
 
-/* Its packet must be kept after all; that may be one too many for a moment. */
-static void iocp_user_recharge_op(struct iocp_port *port)
-{
-	atomic_inc(&port->nr_reqs);
-	atomic_inc(&port->user->ops);
-}
-
 void iocp_user_uncharge_op(struct iocp_port *port)
 {
 	atomic_dec(&port->user->ops);
@@ -265,6 +258,19 @@ static void iocp_pkt_uncharge(struct iocp_port *port, struct iocp_pkt *pkt)
 		iocp_user_uncharge_op(port);
 	else if (pkt->type == IOCP_PKT_POSTED)
 		atomic_dec(&port->nr_posted);
+	else
+		iocp_user_uncharge_assoc(port);
+}
+
+/* It must be kept after all; that may be one too many for a moment. */
+static void iocp_pkt_recharge(struct iocp_port *port, struct iocp_pkt *pkt)
+{
+	if (pkt->type == IOCP_PKT_REQ) {
+		atomic_inc(&port->nr_reqs);
+		atomic_inc(&port->user->ops);
+	} else {
+		atomic_inc(&port->user->assocs);
+	}
 }
 
 /* Frees what a packet was part of; never under port->lock. */
@@ -679,8 +685,7 @@ int iocp_port_queue(struct iocp_port *port, struct iocp_pkt *pkt)
 	} else {
 		by_value = iocp_queue_by_value(port, &pkt->p, &queued, &done);
 		if (!by_value) {
-			if (pkt->type == IOCP_PKT_REQ)
-				iocp_user_recharge_op(port);
+			iocp_pkt_recharge(port, pkt);
 			iocp_queue_listed(port, pkt, &done);
 		}
 	}

@@ -508,6 +508,30 @@ TEST_F(user, associations)
 	});
 }
 
+/* One that has ended counts until its last packet was taken: that takes memory too. */
+TEST_F(user, associations_with_a_last_packet)
+{
+	ASSERT_EQ(0, param_set("max_assocs", 4));
+	AS_SOMEBODY({
+		int fd = memfd_create("assoc", 0);
+		struct iocp_packet pkt;
+		struct assoc as;
+		struct port p;
+		int i;
+
+		CHECK(fd >= 0);
+		CHECK(!port_new(&p, 1, 0));
+		for (i = 0; i < 4; i++) {
+			CHECK(!assoc_add(p.fd, fd, i, &as));
+			CHECK(!assoc_del(p.fd, &as, IOCP_DISASSOC_NOTIFY_LAST, i));
+		}
+		CHECK(assoc_add(p.fd, fd, 4, &as) == -EAGAIN);
+		CHECK(reap(p.fd, &pkt, 1) == 1 && pkt.overlapped == 0);
+		CHECK(!assoc_add(p.fd, fd, 4, &as));
+		CHECK(assoc_add(p.fd, fd, 5, &as) == -EAGAIN);
+	});
+}
+
 /* Nothing stays booked: many processes of one user after each other. */
 TEST_F(user, accounts_are_settled)
 {
