@@ -7,7 +7,7 @@
  *
  * Its output depends on nothing else, so that it can be compared: no times, no
  * pointers, nothing about which of two threads was first.  Fact numbers are those
- * of docs/deviations.md.
+ * of docs/deviations.md; ER stands for error codes and results outside of them.
  *
  * NAME.expected is what Windows prints.  It was made by Wine, which differs from
  * Windows in places: there a program uses WINDOWS() or WINDOWS_IS(), whose line
@@ -110,6 +110,13 @@ static inline long long now_ms(void)
 }
 #define TICK	16
 
+/* Until @condition holds, or not in a LONG_TIME. */
+#define UNTIL(condition) do { \
+	long long conform_start = now_ms(); \
+	while (!(condition) && now_ms() - conform_start < LONG_TIME) \
+		Sleep(1); \
+} while (0)
+
 static inline HANDLE new_port(DWORD concurrency)
 {
 	HANDLE port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, concurrency);
@@ -172,21 +179,5 @@ static inline struct answer take(HANDLE port, DWORD ms)
 	a.error = GetLastError();
 	return a;
 }
-
-#ifdef PIPE_ACCESS_DUPLEX
-/* Both ends of a pipe of bytes for overlapped I/O; what is written fits or waits. */
-static inline void new_pipe(const char *name, HANDLE *server, HANDLE *client)
-{
-	OVERLAPPED ov;
-
-	*server = CreateNamedPipeA(name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED,
-				   PIPE_TYPE_BYTE | PIPE_WAIT, 1, 4096, 4096, 0, NULL);
-	NEED(*server != INVALID_HANDLE_VALUE);
-	*client = CreateFileA(name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
-			      FILE_FLAG_OVERLAPPED, NULL);
-	NEED(*client != INVALID_HANDLE_VALUE);
-	NEED(!ConnectNamedPipe(*server, at(&ov, 0)) && GetLastError() == ERROR_PIPE_CONNECTED);
-}
-#endif
 
 #endif /* CONFORM_H */
