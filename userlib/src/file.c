@@ -70,6 +70,7 @@ static HANDLE file_create(int fd, uint32_t access, bool overlapped)
 	f->kind = kind_of(st.st_mode);
 	f->overlapped = overlapped;
 	f->access = access;
+	f->direct = fcntl(fd, F_GETFL) & O_DIRECT;
 	f->seekable = lseek(fd, 0, SEEK_CUR) >= 0;
 	f->append_only = (access & (FILE_WRITE_DATA | FILE_APPEND_DATA)) == FILE_APPEND_DATA;
 	f->dev = st.st_dev;
@@ -122,7 +123,7 @@ static int open_disposition(const char *path, DWORD disposition, int flags, mode
 }
 
 /* ENOENT is 2 or, where already the directory is missing, 3. */
-static DWORD missing_code(const char *path)
+DWORD iocpi_missing_code(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	DWORD code = ERROR_FILE_NOT_FOUND;
@@ -142,7 +143,7 @@ static void fail_open(const char *path, DWORD disposition, int err)
 	if (err == EEXIST && disposition == CREATE_NEW)
 		iocpi_fail(ERROR_FILE_EXISTS);
 	else if (err == ENOENT)
-		iocpi_fail(missing_code(path));
+		iocpi_fail(iocpi_missing_code(path));
 	else if (err == ENOTDIR)
 		iocpi_fail(ERROR_PATH_NOT_FOUND);
 	else
@@ -280,6 +281,76 @@ BOOL WINAPI SetFilePointerEx(HANDLE hFile, LARGE_INTEGER liDistanceToMove,
 	if (lpNewFilePointer)
 		lpNewFilePointer->QuadPart = pos;
 	return TRUE;
+}
+
+DWORD WINAPI GetFileSize(HANDLE hFile, LPDWORD lpFileSizeHigh)
+{
+	LARGE_INTEGER size;
+
+	if (!GetFileSizeEx(hFile, &size))
+		return INVALID_FILE_SIZE;
+	if (lpFileSizeHigh)
+		*lpFileSizeHigh = size.HighPart;
+	if (size.LowPart == INVALID_FILE_SIZE)
+		SetLastError(NO_ERROR);
+	return size.LowPart;
+}
+
+DWORD WINAPI SetFilePointer(HANDLE hFile, LONG lDistanceToMove, PLONG lpDistanceToMoveHigh,
+			    DWORD dwMoveMethod)
+{
+	LARGE_INTEGER distance = { .QuadPart = lDistanceToMove }, old, pos;
+
+	if (lpDistanceToMoveHigh) {
+		distance.LowPart = lDistanceToMove;
+		distance.HighPart = *lpDistanceToMoveHigh;
+	}
+	old.QuadPart = 0;
+	if (!SetFilePointerEx(hFile, old, &old, FILE_CURRENT) ||
+	    !SetFilePointerEx(hFile, distance, &pos, dwMoveMethod))
+		return INVALID_SET_FILE_POINTER;
+	if (!lpDistanceToMoveHigh && pos.HighPart) {
+		SetFilePointerEx(hFile, old, NULL, FILE_BEGIN);
+		iocpi_fail(ERROR_INVALID_PARAMETER);
+		return INVALID_SET_FILE_POINTER;
+	}
+	if (lpDistanceToMoveHigh)
+		*lpDistanceToMoveHigh = pos.HighPart;
+	if (pos.LowPart == INVALID_SET_FILE_POINTER)
+		SetLastError(NO_ERROR);
+	return pos.LowPart;
+}
+
+BOOL WINAPI SetEndOfFile(HANDLE hFile)
+{
+	struct iocpi_file *f = iocpi_file_get(hFile, OBJ_USER);
+	off_t pos;
+	int err = 0;
+
+	if (!f)
+		return iocpi_fail(ERROR_INVALID_HANDLE);
+	if (!(f->access & FILE_WRITE_DATA))
+		err = EACCES;
+	else if ((pos = lseek(f->fd, 0, SEEK_CUR)) < 0 || ftruncate(f->fd, pos))
+		err = errno;
+	iocpi_file_put(f, OBJ_USER);
+	return err ? iocpi_fail_errno(err) : TRUE;
+}
+
+DWORD WINAPI GetFileType(HANDLE hFile)
+{
+	struct iocpi_file *f = iocpi_file_get(hFile, OBJ_USER);
+	struct stat st = { 0 };
+
+	if (!f) {
+		iocpi_fail(ERROR_INVALID_HANDLE);
+		return FILE_TYPE_UNKNOWN;
+	}
+	fstat(f->fd, &st);
+	iocpi_file_put(f, OBJ_USER);
+	if (S_ISCHR(st.st_mode))
+		return FILE_TYPE_CHAR;
+	return S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) ? FILE_TYPE_PIPE : FILE_TYPE_DISK;
 }
 
 static bool same_open_file(int a, int b)

@@ -23,6 +23,26 @@ struct iocpi_file *iocpi_file_get(HANDLE h, uint64_t refs)
 	return obj ? container_of(obj, struct iocpi_file, obj) : NULL;
 }
 
+/*
+ * By number, open or not, as long as something of it may come back.  What is pinned
+ * when it is closed already has no descriptor any more.
+ */
+struct iocpi_file *iocpi_file_pin(uint64_t id)
+{
+	struct iocpi_obj *obj = iocpi_obj_find(id, IOCPI_FILE);
+	uint64_t word;
+
+	if (!obj)
+		return NULL;
+	word = READ_ONCE(obj->word);
+	do {
+		if (word >> OBJ_GEN_SHIFT != id >> OBJ_ID_GEN || !(word & OBJ_REFS))
+			return NULL;
+	} while (!__atomic_compare_exchange_n(&obj->word, &word, word + OBJ_USER, true,
+					      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	return container_of(obj, struct iocpi_file, obj);
+}
+
 static void file_free(struct iocpi_file *f)
 {
 	struct iocp_pool *pool;
@@ -58,7 +78,8 @@ void iocpi_file_put(struct iocpi_file *f, uint64_t refs)
 {
 	uint64_t word = load_acquire(&f->obj.word), to;
 	bool forgotten = false;
-	int fd = f->fd;		/* after the CAS the object may be gone */
+	HANDLE signal = NULL;
+	int fd = -1;
 
 	for (;;) {
 		to = word_settle(word - refs);
@@ -70,14 +91,48 @@ void iocpi_file_put(struct iocpi_file *f, uint64_t refs)
 			word = load_acquire(&f->obj.word);
 			continue;
 		}
-		if (__atomic_compare_exchange_n(&f->obj.word, &word, to, true, __ATOMIC_ACQ_REL,
+		/* Once, by its last user; before the CAS, after it the object may be gone. */
+		if (fd < 0 && !(to & OBJ_OPEN) && word & OBJ_USERS && !(to & OBJ_USERS)) {
+			fd = __atomic_exchange_n(&f->fd, -1, __ATOMIC_RELAXED);
+			signal = READ_ONCE(f->signal);
+		}
+		/* SEQ_CST for iocpi_file_completed(). */
+		if (__atomic_compare_exchange_n(&f->obj.word, &word, to, true, __ATOMIC_SEQ_CST,
 						__ATOMIC_ACQUIRE))
 			break;
 	}
-	if (!(to & OBJ_OPEN) && word & OBJ_USERS && !(to & OBJ_USERS))
+	if (fd >= 0)
 		close(fd);
+	if (fd >= 0 && signal)
+		CloseHandle(signal);
 	if (!(to & OBJ_REFS))
 		file_free(f);
+}
+
+/*
+ * An operation ended: gives @refs back, OBJ_OP among them, and signals the handle
+ * (OV-9).  In that order, so that either whoever makes the signal sees that nothing is
+ * pending or it is seen here.
+ */
+void iocpi_file_completed(struct iocpi_file *f, uint64_t refs)
+{
+	uint32_t gen = iocpi_obj_gen(&f->obj);
+	HANDLE signal;
+
+	iocpi_file_put(f, refs);
+	signal = __atomic_load_n(&f->signal, __ATOMIC_SEQ_CST);
+	/* Of another generation it would be another file's. */
+	if (unlikely(signal) && iocpi_obj_gen(&f->obj) == gen &&
+	    !(READ_ONCE(f->modes) & IOCP_MODE_SKIP_SET_EVENT))
+		SetEvent(signal);
+}
+
+void iocpi_file_unsignal(struct iocpi_file *f)
+{
+	HANDLE signal = READ_ONCE(f->signal);
+
+	if (unlikely(signal))
+		ResetEvent(signal);
 }
 
 /* bind_lock is held: its packets went with their port.  True: free it. */
@@ -205,6 +260,8 @@ int iocpi_bind(struct iocpi_file *f, struct iocp_port *port, uint32_t flags, enu
 		return ret;
 	}
 	f->port = port;
+	f->prio = flags & IOCP_ASSOC_PRIO_MASK;
+	WRITE_ONCE(f->home, bind);
 	if (bind == BIND_TPIO) {
 		iocpi_pool_bind(f->tp.pool);
 		iocpi_state_init(&f->obj.state, iocpi_obj_gen(&f->obj));
@@ -224,10 +281,40 @@ int iocpi_bind(struct iocpi_file *f, struct iocp_port *port, uint32_t flags, enu
 			iocpi_obj_dead(&f->obj);
 		return -EBADF;
 	}
+	/* What is pending elsewhere is to be queued here (CP-11). */
+	if (load_acquire(&f->internal))
+		iocpi_internal_serve();
 	/* Modes added since we looked found no association to go to. */
 	if (__atomic_load_n(&f->modes, __ATOMIC_SEQ_CST) != modes)
 		iocp_set_modes(port, &f->assoc, READ_ONCE(f->modes));
 	return 0;
+}
+
+/*
+ * Queues what ended elsewhere in the port or TP_IO that the file is or was in (CP-11,
+ * OV-13, OV-30).  True: the packet has the operation's reference now.
+ */
+bool iocpi_file_post(struct iocpi_file *f, struct iocp_packet *packet)
+{
+	bool tpio = READ_ONCE(f->home) == BIND_TPIO;
+	int ret = -ESHUTDOWN;
+
+	/* Until it has room: programs may let max_posted packets wait. */
+	for (;; iocpi_pause()) {
+		pthread_mutex_lock(&bind_lock);
+		if (f->wport) {
+			packet->key = f->key;
+			ret = iocp_post(f->wport->port, packet, 1);
+		} else if (tpio) {
+			packet->key = iocpi_obj_id(&f->obj);
+			packet->flags = f->prio;
+			ret = iocp_post(f->port, packet, 1);
+		}
+		pthread_mutex_unlock(&bind_lock);
+		if (ret != -EAGAIN && ret != -ENOMEM)
+			break;
+	}
+	return tpio && ret > 0;
 }
 
 static void file_close(struct iocpi_obj *obj, uint64_t before)
@@ -244,6 +331,34 @@ static void file_close(struct iocpi_obj *obj, uint64_t before)
 static void file_put(struct iocpi_obj *obj)
 {
 	iocpi_file_put(container_of(obj, struct iocpi_file, obj), OBJ_USER);
+}
+
+/* OV-9: the event behind a handle that is waited for; set while nothing is pending. */
+static int file_poll_fd(struct iocpi_obj *obj)
+{
+	struct iocpi_file *f = container_of(obj, struct iocpi_file, obj);
+	HANDLE h = load_acquire(&f->signal), none = NULL;
+	int ret;
+
+	if (!h) {
+		/* It has to come true without anybody looking. */
+		ret = f->overlapped ? iocpi_internal_serve() : 0;
+		if (ret)
+			return ret;
+		h = CreateEventA(NULL, TRUE, FALSE, NULL);
+		if (!h)
+			return -iocpi_self.last_errno;
+		if (!__atomic_compare_exchange_n(&f->signal, &none, h, false, __ATOMIC_SEQ_CST,
+						 __ATOMIC_ACQUIRE)) {
+			CloseHandle(h);
+			h = none;
+		} else if (!(__atomic_load_n(&f->obj.word, __ATOMIC_SEQ_CST) & OBJ_OPS) &&
+			   !(READ_ONCE(f->modes) & IOCP_MODE_SKIP_SET_EVENT)) {
+			SetEvent(h);
+		}
+	}
+	/* It is there as long as the file has a user. */
+	return iocpi_sync_poll_fd(iocpi_obj_find(handle_id(h), IOCPI_EVENT));
 }
 
 static void wport_close(struct iocpi_obj *obj, uint64_t before)
@@ -269,7 +384,7 @@ static int wport_poll_fd(struct iocpi_obj *obj)
 
 /* Types that are not here have no handles. */
 static const struct iocpi_handle_ops handle_ops[] = {
-	[IOCPI_FILE] = { file_close, file_put, NULL },
+	[IOCPI_FILE] = { file_close, file_put, file_poll_fd },
 	[IOCPI_PORT] = { wport_close, wport_put, wport_poll_fd },
 	[IOCPI_EVENT] = { iocpi_sync_close, iocpi_sync_put, iocpi_sync_poll_fd },
 	[IOCPI_SEMAPHORE] = { iocpi_sync_close, iocpi_sync_put, iocpi_sync_poll_fd },

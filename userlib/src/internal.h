@@ -224,6 +224,7 @@ enum iocpi_type {
 	IOCPI_GROUP,
 	IOCPI_MUTEX,
 	IOCPI_THREAD,
+	IOCPI_SEARCH,
 };
 
 #define OBJ_USER	UINT64_C(1)			/* calls that use it now */

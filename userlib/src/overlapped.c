@@ -11,10 +11,16 @@
  * GetOverlappedResult() waits for Internal with a futex; waiters are counted by
  * address, so that a completion that nobody waits for costs no system call.
  *
- * The internal port serves handles that are in no port and no TP_IO.  No thread
- * belongs to it.  Whoever waits takes its packets: one leader sits in the kernel,
- * the others wait for it on a condition; a leader whose own operation was finished
- * by somebody else is told by a posted packet.
+ * The internal port serves handles that are in no port and no TP_IO, and operations
+ * with an event.  At first no thread belongs to it.  Whoever waits takes its packets:
+ * one leader sits in the kernel, the others wait for it on a condition; a leader whose
+ * own operation was finished by somebody else is told by a posted packet.
+ *
+ * What has to happen though nobody calls in needs a thread of its own, the server,
+ * which is started when there is first something of that kind: an operation with an
+ * event, a wait for a file handle, a file that came into a port while operations were
+ * pending (CP-11).  From then on it takes the packets and waiters sleep on futexes.
+ * What the file's own port is to hear of is posted there (OV-13).
  */
 #include <errno.h>
 
@@ -29,6 +35,7 @@ static struct {
 	pthread_cond_t changed;
 	struct iocp_port *port;		/* set once, under lock */
 	bool led;			/* a leader is in the kernel */
+	bool served;			/* there is a server; set once, under lock */
 } intern = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.changed = PTHREAD_COND_INITIALIZER,
@@ -99,7 +106,7 @@ bool iocpi_packet_read(const struct iocp_packet *packet, struct iocpi_completion
 		c->overlapped = (LPOVERLAPPED)(uintptr_t)packet->overlapped;
 		c->key = packet->key;
 		c->status = packet->res;
-		c->err = c->status < 0 ? EIO : 0;
+		c->err = iocp_win32_to_errno(iocp_status_to_win32(c->status));
 		c->file = NULL;
 		return true;
 	case IOCP_PKT_KIND_IO:
@@ -134,14 +141,42 @@ bool iocpi_packet_complete(const struct iocp_packet *packet, struct iocpi_comple
  * The internal port
  */
 
+/*
+ * The end of an operation that no packet of the file's own port tells of: result,
+ * event, and the packet that goes there (OV-8, OV-10, OV-13, NM-16).  Gives OBJ_OP
+ * back, and @refs.
+ */
+void iocpi_complete(struct iocpi_file *f, LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes,
+		    uint64_t refs)
+{
+	struct iocp_packet packet = {
+		.overlapped = (uintptr_t)o,
+		.info = bytes,
+		.res = status,
+	};
+	/* o may be gone as soon as it is final. */
+	uintptr_t event = (uintptr_t)o->hEvent;
+
+	iocpi_overlapped_finish(o, status, bytes);
+	if (event)
+		SetEvent((HANDLE)(event & ~EVENT_NO_PACKET));
+	if (event & EVENT_NO_PACKET || !iocpi_file_post(f, &packet))
+		refs += OBJ_OP;
+	if (event)
+		iocpi_file_put(f, refs);
+	else
+		iocpi_file_completed(f, refs);
+}
+
 static void internal_dispatch(const struct iocp_packet *packets, int nr)
 {
 	struct iocpi_completion c;
 	int i;
 
 	for (i = 0; i < nr; i++)
-		if (iocpi_packet_complete(&packets[i], &c) && c.file)
-			iocpi_file_put(c.file, OBJ_OP);
+		/* Pinned: an orphan's operations may be forgotten any moment. */
+		if (iocpi_packet_read(&packets[i], &c) && c.file && iocpi_file_pin(packets[i].key))
+			iocpi_complete(c.file, c.overlapped, c.status, c.bytes, OBJ_USER);
 }
 
 /* Takes what is there, without waiting. */
@@ -165,22 +200,81 @@ void iocpi_internal_drain(void)
 		internal_nudge();
 }
 
-/* Waits until @o is final, taking the internal port's packets if nobody else does. */
-static void internal_wait(const OVERLAPPED *o)
+static void *internal_serve(void *arg)
 {
+	struct iocp_port *port = arg;
 	struct iocp_packet packets[RING_BATCH];
-	int nr;
+	bool nudged;
+	int i, nr;
+
+	pthread_setname_np(pthread_self(), "iocp-internal");
+	for (;;) {
+		nudged = false;
+		nr = iocp_reap(port, packets, RING_BATCH, IOCP_FOREVER);
+		if (nr < 0 && nr != -EINTR)
+			iocpi_pause();		/* no memory to wait */
+		internal_dispatch(packets, nr);
+		for (i = 0; i < nr; i++)
+			nudged |= (packets[i].flags & IOCP_PKT_KIND_MASK) == IOCP_PKT_KIND_POST;
+		if (nudged)
+			internal_nudge();
+	}
+	return NULL;
+}
+
+/* intern.lock is held. */
+static int internal_open(void)
+{
+	struct iocp_port *port;
+	int ret;
+
+	if (intern.port)
+		return 0;
+	ret = iocp_open(&port, NULL);
+	if (ret)
+		return ret;
+	port->end_in_child = true;
+	store_release(&intern.port, port);
+	return 0;
+}
+
+/* Sees to it that packets of the internal port are taken though nobody looks. */
+int iocpi_internal_serve(void)
+{
+	int ret;
+
+	if (likely(load_acquire(&intern.served)))
+		return 0;
+	pthread_mutex_lock(&intern.lock);
+	ret = internal_open();
+	if (!ret && !intern.served)
+		ret = iocpi_thread_start(internal_serve, intern.port, 0);
+	if (!ret)
+		store_release(&intern.served, true);
+	pthread_mutex_unlock(&intern.lock);
+	return ret;
+}
+
+/* Takes the internal port's packets, if nobody else does, until @o is final. */
+static void internal_wait(const OVERLAPPED *o, uint64_t deadline)
+{
+	const struct timespec until = iocpi_timespec(deadline);
+	struct iocp_packet packets[RING_BATCH];
+	int nr, ret = 0;
 
 	pthread_mutex_lock(&intern.lock);
-	while (is_pending(o)) {
+	while (is_pending(o) && !intern.served && ret != ETIMEDOUT) {
 		if (intern.led) {
-			pthread_cond_wait(&intern.changed, &intern.lock);
+			ret = pthread_cond_clockwait(&intern.changed, &intern.lock,
+						     CLOCK_MONOTONIC, &until);
 			continue;
 		}
 		intern.led = true;
 		pthread_mutex_unlock(&intern.lock);
 		iocpi_self.leading = true;
-		nr = iocp_reap(intern.port, packets, RING_BATCH, IOCP_FOREVER);
+		nr = iocp_reap(intern.port, packets, RING_BATCH, deadline);
+		if (nr == -ETIME)
+			ret = ETIMEDOUT;
 		internal_dispatch(packets, nr);
 		iocpi_self.leading = false;
 		pthread_mutex_lock(&intern.lock);
@@ -193,22 +287,16 @@ static void internal_wait(const OVERLAPPED *o)
 /* Not EXCLUSIVE: the file may get its real port later (new operations go there). */
 int iocpi_internal_bind(struct iocpi_file *f, struct iocp_port **result)
 {
-	int ret = 0;
+	int ret;
 
 	if (load_acquire(&f->internal)) {
 		*result = intern.port;
 		return 0;
 	}
 	pthread_mutex_lock(&intern.lock);
-	if (!intern.port) {
-		struct iocp_port *port;
-
-		ret = iocp_open(&port, NULL);
-		if (ret)
-			goto out;
-		port->end_in_child = true;
-		store_release(&intern.port, port);
-	}
+	ret = internal_open();
+	if (ret)
+		goto out;
 	if (!(READ_ONCE(f->obj.word) & OBJ_OPEN))
 		ret = -EBADF;
 	else if (!f->internal)
@@ -253,6 +341,7 @@ void iocpi_internal_fork_child(void)
 
 	intern.port = NULL;
 	intern.led = false;
+	intern.served = false;
 	intern.changed = fresh;		/* it may count waiters that are not here */
 	memset(wait_slots, 0, sizeof(wait_slots));
 }
@@ -268,62 +357,114 @@ BOOL WINAPI iocp_overlapped_completed(const OVERLAPPED *overlapped)
 	return !is_pending(overlapped);
 }
 
-BOOL WINAPI GetOverlappedResult(HANDLE hFile, LPOVERLAPPED lpOverlapped,
-				LPDWORD lpNumberOfBytesTransferred, BOOL bWait)
+/* True once it is final; false at the deadline. */
+static bool overlapped_wait(const struct iocpi_file *f, const OVERLAPPED *o, uint64_t deadline)
+{
+	uint32_t *slot = wait_slot(o);
+	bool done;
+
+	__atomic_add_fetch(slot, 1, __ATOMIC_SEQ_CST);
+	if (load_acquire(&f->internal))
+		internal_wait(o, deadline);
+	while (!(done = !is_pending(o))) {
+		if (deadline != IOCP_FOREVER && iocp_deadline_ns(1) > deadline)
+			break;
+		iocpi_futex_wait_until(internal_low(o), STATUS_PENDING, deadline);
+	}
+	__atomic_sub_fetch(slot, 1, __ATOMIC_RELAXED);
+	return done;
+}
+
+static BOOL overlapped_result(HANDLE h, LPOVERLAPPED o, LPDWORD bytes, uint64_t deadline)
 {
 	struct iocpi_file *f;
-	uint32_t *slot;
 	NTSTATUS status;
+	bool done;
 
-	if (!iocp_overlapped_completed(lpOverlapped)) {
-		if (!bWait)
+	if (!iocp_overlapped_completed(o)) {
+		if (deadline == IOCP_NOWAIT)
 			return iocpi_fail(ERROR_IO_INCOMPLETE);
-		f = iocpi_file_get(hFile, OBJ_USER);
+		f = iocpi_file_get(h, OBJ_USER);
 		if (!f)
 			return iocpi_fail(ERROR_INVALID_HANDLE);
-		slot = wait_slot(lpOverlapped);
-		__atomic_add_fetch(slot, 1, __ATOMIC_SEQ_CST);
-		if (load_acquire(&f->internal))
-			internal_wait(lpOverlapped);
-		else
-			while (is_pending(lpOverlapped))
-				iocpi_futex_wait(internal_low(lpOverlapped), STATUS_PENDING);
-		__atomic_sub_fetch(slot, 1, __ATOMIC_RELAXED);
+		done = overlapped_wait(f, o, deadline);
 		iocpi_file_put(f, OBJ_USER);
+		if (!done)
+			return iocpi_fail(WAIT_TIMEOUT);
 	}
-	*lpNumberOfBytesTransferred = READ_ONCE(lpOverlapped->InternalHigh);
-	status = load_acquire(&lpOverlapped->Internal);
+	*bytes = READ_ONCE(o->InternalHigh);
+	status = load_acquire(&o->Internal);
 	if (status != STATUS_SUCCESS)
 		return iocpi_fail_status(status, iocp_win32_to_errno(iocp_status_to_win32(status)));
 	return TRUE;
 }
 
-static bool cancel_in(struct iocp_port *port, const struct iocp_assoc *assoc, LPOVERLAPPED o)
+BOOL WINAPI GetOverlappedResult(HANDLE hFile, LPOVERLAPPED lpOverlapped,
+				LPDWORD lpNumberOfBytesTransferred, BOOL bWait)
 {
-	uint64_t value = (uintptr_t)o;
-
-	if (!o)
-		return !iocp_cancel_assoc(port, assoc, NULL);
-	return !iocp_cancel_overlapped(port, assoc, o, NULL) ||
-	       !iocp_cancel_overlapped(port, assoc, (void *)(uintptr_t)(value | OVERLAPPED_EMPTY),
-				       NULL);
+	return overlapped_result(hFile, lpOverlapped, lpNumberOfBytesTransferred,
+				 bWait ? IOCP_FOREVER : IOCP_NOWAIT);
 }
 
-BOOL WINAPI CancelIoEx(HANDLE hFile, LPOVERLAPPED lpOverlapped)
+BOOL WINAPI GetOverlappedResultEx(HANDLE hFile, LPOVERLAPPED lpOverlapped,
+				  LPDWORD lpNumberOfBytesTransferred, DWORD dwMilliseconds,
+				  BOOL bAlertable)
 {
-	struct iocpi_file *f = iocpi_file_get(hFile, OBJ_USER);
+	(void)bAlertable;
+	return overlapped_result(hFile, lpOverlapped, lpNumberOfBytesTransferred,
+				 dwMilliseconds == INFINITE ? IOCP_FOREVER :
+				 iocp_deadline_ms(dwMilliseconds));
+}
+
+static bool cancel_in(struct iocp_port *port, const struct iocp_assoc *assoc, uint32_t flags,
+		      LPOVERLAPPED o)
+{
+	struct iocp_cancel c = {
+		.flags = IOCP_CANCEL_BY_ASSOC | flags | (o ? IOCP_CANCEL_BY_OVERLAPPED : 0),
+		.assoc = assoc->index,
+		.assoc_gen = assoc->gen,
+		.overlapped = (uintptr_t)o,
+	};
+
+	if (!iocp_cancel(port, &c))
+		return true;
+	c.overlapped |= OVERLAPPED_EMPTY;
+	return o && !iocp_cancel(port, &c);
+}
+
+/* @flags: 0 or IOCP_CANCEL_THIS_THREAD.  1 something was cancelled, 0 nothing; -EBADF. */
+static int cancel_io(HANDLE h, uint32_t flags, LPOVERLAPPED o)
+{
+	struct iocpi_file *f = iocpi_file_get(h, OBJ_USER);
 	bool found = false;
 	uint32_t bind;
 
 	if (!f)
-		return iocpi_fail(ERROR_INVALID_HANDLE);
+		return -EBADF;
 	bind = load_acquire(&f->bind);
 	if (bind == BIND_PORT || bind == BIND_TPIO)
-		found = cancel_in(f->port, &f->assoc, lpOverlapped);
-	if (load_acquire(&f->internal) && (!found || !lpOverlapped))
-		found |= cancel_in(intern.port, &f->internal_assoc, lpOverlapped);
+		found = cancel_in(f->port, &f->assoc, flags, o);
+	if (load_acquire(&f->internal) && (!found || !o))
+		found |= cancel_in(intern.port, &f->internal_assoc, flags, o);
 	iocpi_file_put(f, OBJ_USER);
-	return found ? TRUE : iocpi_fail(ERROR_NOT_FOUND);
+	return found;
+}
+
+BOOL WINAPI CancelIo(HANDLE hFile)
+{
+	return cancel_io(hFile, IOCP_CANCEL_THIS_THREAD, NULL) < 0 ?
+	       iocpi_fail(ERROR_INVALID_HANDLE) : TRUE;
+}
+
+BOOL WINAPI CancelIoEx(HANDLE hFile, LPOVERLAPPED lpOverlapped)
+{
+	switch (cancel_io(hFile, 0, lpOverlapped)) {
+	case 0:
+		return iocpi_fail(ERROR_NOT_FOUND);
+	case 1:
+		return TRUE;
+	}
+	return iocpi_fail(ERROR_INVALID_HANDLE);
 }
 
 BOOL WINAPI SetFileCompletionNotificationModes(HANDLE FileHandle, UCHAR Flags)
@@ -343,6 +484,8 @@ BOOL WINAPI SetFileCompletionNotificationModes(HANDLE FileHandle, UCHAR Flags)
 	if (Flags & FILE_SKIP_SET_EVENT_ON_HANDLE)
 		modes |= IOCP_MODE_SKIP_SET_EVENT;
 	modes |= __atomic_fetch_or(&f->modes, modes, __ATOMIC_SEQ_CST);
+	if (modes & IOCP_MODE_SKIP_SET_EVENT)
+		iocpi_file_unsignal(f);		/* NM-4 */
 	bind = __atomic_load_n(&f->bind, __ATOMIC_SEQ_CST);
 	if (bind == BIND_PORT || bind == BIND_TPIO)
 		ret = iocp_set_modes(f->port, &f->assoc, modes);

@@ -122,8 +122,7 @@ static void pool_dispatch(const struct iocp_packet *packet)
 
 	switch (obj ? READ_ONCE(obj->type) : IOCPI_FREE) {
 	case IOCPI_FILE:
-		if (kind == IOCP_PKT_KIND_IO)
-			iocpi_tpio_dispatch(packet);
+		iocpi_tpio_dispatch(packet);
 		break;
 	case IOCPI_IO:
 		if (kind == IOCP_PKT_KIND_IO)

@@ -106,7 +106,7 @@ BOOL WINAPI GetQueuedCompletionStatus(HANDLE CompletionPort, LPDWORD lpNumberOfB
 		ret = wport_take(w, &packet, 1, deadline);
 	} while (ret > 0 && !iocpi_packet_complete(&packet, &c));
 	if (ret > 0 && c.file)
-		iocpi_file_put(c.file, OBJ_OP);
+		iocpi_file_completed(c.file, OBJ_OP);
 	iocpi_wport_put(w, OBJ_USER);
 	if (ret <= 0)
 		return fail_take(-ret);
@@ -129,7 +129,7 @@ static ULONG make_entries(LPOVERLAPPED_ENTRY entries, int nr)
 		if (!iocpi_packet_complete(&packet, &c))
 			continue;
 		if (c.file)
-			iocpi_file_put(c.file, OBJ_OP);
+			iocpi_file_completed(c.file, OBJ_OP);
 		entries[made++] = (OVERLAPPED_ENTRY){
 			.lpCompletionKey = c.key,
 			.lpOverlapped = c.overlapped,

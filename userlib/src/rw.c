@@ -10,10 +10,15 @@
  * where nobody but the OVERLAPPED is told, so that what was done at once needs no
  * packet at all.
  *
- * Not overlapped: read(2) and write(2).
+ * With an event: through the internal port, too, which has a thread then that sets the
+ * event though nobody takes packets, and posts one where the file has a port.
+ *
+ * Scattered: as vectors.  Not overlapped: read(2) and write(2).
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -27,6 +32,8 @@ struct transfer {
 	bool write;
 	void *buf;
 	size_t len;
+	const struct iovec *iov;	/* scattered: instead of buf, */
+	unsigned int nr_iov;		/* so many */
 };
 
 static int64_t offset_of(const OVERLAPPED *o)
@@ -53,40 +60,78 @@ static void submit_to(struct iocp_port *port, const struct iocp_assoc *assoc, st
 	}
 }
 
+static void prepare(struct iocp_op *op, const struct iocpi_file *f, const struct transfer *t,
+		    LPOVERLAPPED o)
+{
+	uint64_t tagged = (uintptr_t)o | (t->len ? 0 : OVERLAPPED_EMPTY);
+	uint64_t off = t->write && f->append_only ? IOCP_OFF_APPEND : (uint64_t)offset_of(o);
+
+	if (t->iov)
+		iocp_prep(op, t->write ? IOCP_OP_WRITEV : IOCP_OP_READV, NULL, t->iov, t->nr_iov,
+			  off, (void *)(uintptr_t)tagged);
+	else
+		iocp_prep(op, t->write ? IOCP_OP_WRITE : IOCP_OP_READ, NULL, t->buf, t->len, off,
+			  (void *)(uintptr_t)tagged);
+	op->flags = IOCP_OP_F_NOSIGNAL;
+}
+
+/* Through the internal port.  @quiet: what is done at once needs no packet. */
+static int submit_internal(struct iocpi_file *f, struct iocp_op *op, bool event, bool quiet,
+			   struct iocp_result *result)
+{
+	struct iocp_port *port;
+	int ret;
+
+	ret = event ? iocpi_internal_serve() : 0;
+	if (!ret)
+		ret = iocpi_internal_bind(f, &port);
+	if (ret)
+		return ret;
+	if (quiet)
+		op->flags |= IOCP_OP_F_INLINE_OK;
+	submit_to(port, &f->internal_assoc, op, result);
+	return 0;
+}
+
+/* The caller holds a user's and an operation's reference; the latter goes. */
 static BOOL overlapped_io(struct iocpi_file *f, const struct transfer *t, LPDWORD bytes,
 			  LPOVERLAPPED o)
 {
 	uint32_t bind = load_acquire(&f->bind);
 	bool bound = bind == BIND_PORT || bind == BIND_TPIO;
-	uint64_t tagged = (uintptr_t)o | (t->len ? 0 : OVERLAPPED_EMPTY);
+	bool skip = READ_ONCE(f->modes) & IOCP_MODE_SKIP_ON_SUCCESS;
 	struct iocp_result result = { .state = IOCP_RESULT_REFUSED };
-	struct iocp_port *port;
+	uintptr_t event = (uintptr_t)o->hEvent;
 	struct iocp_op op;
 	NTSTATUS status;
 	int ret;
 
-	iocp_prep(&op, t->write ? IOCP_OP_WRITE : IOCP_OP_READ, NULL, t->buf, t->len,
-		  t->write && f->append_only ? IOCP_OFF_APPEND : (uint64_t)offset_of(o),
-		  (void *)(uintptr_t)tagged);
-	op.flags = IOCP_OP_F_NOSIGNAL;
+	prepare(&op, f, t, o);
+	if (unlikely(event)) {
+		if (!ResetEvent((HANDLE)(event & ~EVENT_NO_PACKET))) {
+			iocpi_file_put(f, OBJ_OP);
+			return iocpi_fail(ERROR_INVALID_HANDLE);
+		}
+	} else {
+		iocpi_file_unsignal(f);
+	}
 	/* From the submit on a packet may be taken, and the result written, any time. */
 	WRITE_ONCE(o->InternalHigh, 0);
 	store_release(&o->Internal, (ULONG_PTR)STATUS_PENDING);
 
-	if (bound)
+	if (bound && !event)
 		submit_to(f->port, &f->assoc, &op, &result);
-	/* Also what a closed port leaves behind (CP-59). */
-	if (!bound || (result.state == IOCP_RESULT_REFUSED && result.res == -ESHUTDOWN)) {
-		bound = false;
-		op.flags |= IOCP_OP_F_INLINE_OK;
-		ret = iocpi_internal_bind(f, &port);
+	if (!bound || event ||
+	    /* Also what a closed port leaves behind (CP-59). */
+	    (result.state == IOCP_RESULT_REFUSED && result.res == -ESHUTDOWN)) {
+		ret = submit_internal(f, &op, event, !bound || skip || event & EVENT_NO_PACKET,
+				      &result);
 		if (ret) {
 			iocpi_file_put(f, OBJ_OP);
 			status = iocp_errno_to_status(-ret);
 			iocpi_overlapped_finish(o, status, 0);
 			return iocpi_fail_status(status, -ret);
 		}
-		submit_to(port, &f->internal_assoc, &op, &result);
 	}
 
 	switch (result.state) {
@@ -94,17 +139,20 @@ static BOOL overlapped_io(struct iocpi_file *f, const struct transfer *t, LPDWOR
 		return iocpi_fail(ERROR_IO_PENDING);
 	case IOCP_RESULT_DONE:
 		status = iocpi_io_status(result.res, result.info, 0, f->kind, !t->len, true);
+		iocpi_overlapped_finish(o, status, result.info);
+		if (event)
+			SetEvent((HANDLE)(event & ~EVENT_NO_PACKET));
+		iocpi_file_completed(f, OBJ_OP);
+		/* OV-15b: a disk file is always pending, unless the skip mode says otherwise. */
+		if (f->kind == KIND_FILE && !(bound && skip))
+			return iocpi_fail(ERROR_IO_PENDING);
 		break;
 	default:
 		status = iocpi_refusal_status(-result.res, f->kind);
-		result.info = 0;
+		iocpi_overlapped_finish(o, status, 0);
+		iocpi_file_put(f, OBJ_OP);
 		break;
 	}
-	iocpi_overlapped_finish(o, status, result.info);
-	iocpi_file_put(f, OBJ_OP);
-	/* OV-15b: a disk file is always pending, unless the skip mode says otherwise. */
-	if (result.state == IOCP_RESULT_DONE && !bound && f->kind == KIND_FILE)
-		return iocpi_fail(ERROR_IO_PENDING);
 	if (status != STATUS_SUCCESS)
 		return iocpi_fail_status(status, -result.res);
 	if (bytes)
@@ -164,12 +212,15 @@ static ssize_t transfer_some(struct iocpi_file *f, const struct transfer *t, siz
 static BOOL sync_io(struct iocpi_file *f, const struct transfer *t, LPDWORD bytes, LPOVERLAPPED o)
 {
 	int64_t off = OFFSET_FILE_POINTER;
+	uintptr_t event = o ? (uintptr_t)o->hEvent & ~EVENT_NO_PACKET : 0;
 	bool append = false;
 	size_t done = 0;
 	NTSTATUS status;
 	int err = 0;
 	ssize_t n;
 
+	if (event && !ResetEvent((HANDLE)event))
+		return iocpi_fail(ERROR_INVALID_HANDLE);
 	if (o && f->seekable)
 		off = offset_of(o);
 	append = t->write && off == -1;
@@ -187,6 +238,9 @@ static BOOL sync_io(struct iocpi_file *f, const struct transfer *t, LPDWORD byte
 		lseek(f->fd, off + done, SEEK_SET);	/* OV-5; -1 for what cannot seek */
 
 	status = iocpi_io_status(-err, done, 0, f->kind, !t->len, true);
+	/* NM-16: errors that the call itself tells do not set it. */
+	if (event && status == STATUS_SUCCESS)
+		SetEvent((HANDLE)event);
 	/* A file's end is no error without an OVERLAPPED to say where it was read. */
 	if (status == STATUS_END_OF_FILE && !o)
 		status = STATUS_SUCCESS;
@@ -213,11 +267,11 @@ static BOOL read_or_write(HANDLE h, const struct transfer *t, LPDWORD bytes, LPO
 		return iocpi_fail(ERROR_INVALID_HANDLE);
 	if (!(f->access & wanted)) {
 		code = ERROR_ACCESS_DENIED;
+	} else if (t->iov && !(f->overlapped && f->direct)) {
+		code = ERROR_INVALID_PARAMETER;
 	} else if (!o) {
 		if (f->overlapped || !bytes)
 			code = ERROR_INVALID_PARAMETER;
-	} else if (o->hEvent) {
-		code = ERROR_INVALID_HANDLE;		/* there are no events */
 	} else if ((uintptr_t)o % _Alignof(OVERLAPPED)) {
 		code = ERROR_NOACCESS;
 	} else if (f->seekable && offset_of(o) < 0 &&
@@ -257,4 +311,62 @@ BOOL WINAPI WriteFile(HANDLE hFile, LPCVOID lpBuffer, DWORD nNumberOfBytesToWrit
 	};
 
 	return read_or_write(hFile, &t, lpNumberOfBytesWritten, lpOverlapped);
+}
+
+/*
+ * Scattered: one page for each element, as many as the bytes need; pages that are next
+ * to each other become one vector, of which there may be IOV_MAX.
+ */
+static BOOL scattered(HANDLE h, bool write, const FILE_SEGMENT_ELEMENT *segments, DWORD len,
+		      LPOVERLAPPED o)
+{
+	size_t page = sysconf(_SC_PAGESIZE), done, part;
+	struct transfer t = { .write = write, .len = len };
+	struct iovec *iov;
+	DWORD code = 0;
+	BOOL ret;
+
+	if (!o || !segments)
+		return iocpi_fail(ERROR_INVALID_PARAMETER);
+	iov = malloc((len / page + 1) * sizeof(*iov));
+	if (!iov)
+		return iocpi_fail(ERROR_NOT_ENOUGH_MEMORY);
+	t.iov = iov;
+	iov->iov_base = NULL;
+	iov->iov_len = 0;
+	for (done = 0; done < len && !code; done += part, segments++) {
+		struct iovec *last = &iov[t.nr_iov ? t.nr_iov - 1 : 0];
+		char *start = segments->Buffer;
+
+		part = len - done < page ? len - done : page;
+		if (!start)
+			code = ERROR_NOACCESS;
+		else if ((uintptr_t)start % page)
+			code = ERROR_INVALID_PARAMETER;
+		else if (t.nr_iov && start == (char *)last->iov_base + last->iov_len)
+			last->iov_len += part;
+		else
+			iov[t.nr_iov++] = (struct iovec){ start, part };
+	}
+	if (t.nr_iov > IOV_MAX)
+		code = ERROR_INVALID_PARAMETER;
+	ret = code ? iocpi_fail(code) : read_or_write(h, &t, NULL, o);
+	free(iov);
+	return ret;
+}
+
+BOOL WINAPI ReadFileScatter(HANDLE hFile, FILE_SEGMENT_ELEMENT aSegmentArray[],
+			    DWORD nNumberOfBytesToRead, LPDWORD lpReserved,
+			    LPOVERLAPPED lpOverlapped)
+{
+	(void)lpReserved;
+	return scattered(hFile, false, aSegmentArray, nNumberOfBytesToRead, lpOverlapped);
+}
+
+BOOL WINAPI WriteFileGather(HANDLE hFile, FILE_SEGMENT_ELEMENT aSegmentArray[],
+			    DWORD nNumberOfBytesToWrite, LPDWORD lpReserved,
+			    LPOVERLAPPED lpOverlapped)
+{
+	(void)lpReserved;
+	return scattered(hFile, true, aSegmentArray, nNumberOfBytesToWrite, lpOverlapped);
 }

@@ -40,15 +40,18 @@ void iocpi_tpio_dispatch(const struct iocp_packet *packet)
 	struct iocpi_file *f;
 	unsigned int step;
 
-	if (!iocpi_packet_read(packet, &c) || !c.file)
+	if (!iocpi_packet_read(packet, &c))
 		return;
 	f = c.file;
+	if (unlikely(!f))	/* it ended elsewhere and was posted: iocpi_complete() */
+		f = container_of(iocpi_obj_any(packet->key), struct iocpi_file, obj);
 	/*
 	 * The OVERLAPPED second: who sees it final may Start again, and that Start
 	 * must not be taken for this one's (TP-6).
 	 */
 	step = iocpi_state_packet(&f->obj.state);
-	iocpi_overlapped_finish(c.overlapped, c.status, c.bytes);
+	if (likely(c.file))
+		iocpi_overlapped_finish(c.overlapped, c.status, c.bytes);
 	if (likely(step & STEP_RUN)) {
 		iocpi_callback_begin(&f->obj, packet->key);
 		iocpi_self.last_errno = c.err;
@@ -62,7 +65,7 @@ void iocpi_tpio_dispatch(const struct iocp_packet *packet)
 	}
 	if (step & STEP_DEAD)
 		iocpi_obj_dead(&f->obj);
-	iocpi_file_put(f, OBJ_OP);
+	iocpi_file_completed(f, OBJ_OP);
 }
 
 static bool tpio_end(struct iocpi_obj *obj, bool drop)

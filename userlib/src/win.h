@@ -71,6 +71,7 @@ struct iocpi_file {
 	bool overlapped;
 	bool append_only;
 	bool seekable;
+	bool direct;			/* O_DIRECT */
 	uint32_t access;		/* FILE_READ_DATA, FILE_WRITE_DATA, FILE_APPEND_DATA */
 	uint32_t modes;			/* IOCP_MODE_*, only added to */
 	dev_t dev;
@@ -83,6 +84,10 @@ struct iocpi_file {
 	struct iocpi_tpio tp;
 	struct iocpi_wport *wport;	/* bind_lock */
 	struct list wport_node;		/* bind_lock */
+
+	enum iocpi_bind home;		/* what bind became, for what ends after a close */
+	uint32_t prio;			/* IOCP_PKT_PRIO_MASK of packets that are posted for it */
+	HANDLE signal;			/* event behind the handle, from the first wait on (OV-9) */
 
 	bool internal;			/* intern.lock: it is in the internal port, as */
 	struct iocp_assoc internal_assoc;
@@ -110,7 +115,11 @@ struct iocpi_handle_ops {
 struct iocpi_obj *iocpi_handle_get(HANDLE h, const struct iocpi_handle_ops **ops);
 
 struct iocpi_file *iocpi_file_get(HANDLE h, uint64_t refs);
+struct iocpi_file *iocpi_file_pin(uint64_t id);
 void iocpi_file_put(struct iocpi_file *f, uint64_t refs);
+void iocpi_file_completed(struct iocpi_file *f, uint64_t refs);
+bool iocpi_file_post(struct iocpi_file *f, struct iocp_packet *packet);
+void iocpi_file_unsignal(struct iocpi_file *f);
 void iocpi_file_forget_tpio(struct iocpi_file *f);
 struct iocpi_wport *iocpi_wport_get(HANDLE h);
 HANDLE iocpi_wport_create(uint32_t concurrency);
@@ -118,6 +127,31 @@ void iocpi_wport_put(struct iocpi_wport *w, uint64_t refs);
 int iocpi_bind_begin(struct iocpi_file *f);
 int iocpi_bind(struct iocpi_file *f, struct iocp_port *port, uint32_t flags, enum iocpi_bind bind,
 	       struct iocpi_wport *wport);
+/* file.c */
+DWORD iocpi_missing_code(const char *path);
+
+/* fs.c */
+void iocpi_search_fork_end(struct iocpi_obj *obj);
+
+/* utf16.c */
+enum iocpi_utf {
+	UTF_REPLACE,		/* U+FFFD for what is invalid */
+	UTF_STRICT,		/* -1 */
+	UTF_NAME,		/* bytes as U+DC80 ... U+DCFF, so that they come back */
+};
+
+struct iocpi_name {
+	const char *name;
+	char bytes[PATH_MAX];
+};
+
+ssize_t iocpi_utf8_to_16(const char *from, size_t len, WCHAR *to, size_t room,
+			 enum iocpi_utf mode);
+ssize_t iocpi_utf16_to_8(const WCHAR *from, size_t len, char *to, size_t room,
+			 enum iocpi_utf mode);
+size_t iocpi_wcslen(const WCHAR *s);
+DWORD iocpi_name8(const WCHAR *name, struct iocpi_name *buf);
+
 void iocpi_win_fork_lock(void);
 void iocpi_win_fork_unlock(void);
 void iocpi_win_fork_end(struct iocpi_obj *obj);
@@ -127,6 +161,8 @@ void iocpi_win_fork_child(void);
 
 /* Set in the packet's overlapped where 0 bytes are what was asked for. */
 #define OVERLAPPED_EMPTY	UINT64_C(1)
+/* Bit 0 of hEvent: no packet (OV-10). */
+#define EVENT_NO_PACKET		((uintptr_t)1)
 
 /* A packet as the Windows layer sees it. */
 struct iocpi_completion {
@@ -141,6 +177,9 @@ struct iocpi_completion {
 void iocpi_overlapped_finish(LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes);
 bool iocpi_packet_read(const struct iocp_packet *packet, struct iocpi_completion *c);
 bool iocpi_packet_complete(const struct iocp_packet *packet, struct iocpi_completion *c);
+void iocpi_complete(struct iocpi_file *f, LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes,
+		    uint64_t refs);
+int iocpi_internal_serve(void);
 int iocpi_internal_bind(struct iocpi_file *f, struct iocp_port **port);
 void iocpi_internal_unbind(struct iocpi_file *f);
 void iocpi_internal_drain(void);

@@ -649,12 +649,14 @@ TEST(without_a_port)
 	CHECK(CancelIoEx(pipe, &o[2]));
 	CHECK(!GetOverlappedResult(pipe, &o[2], &n, TRUE));
 	CHECK_EQ(GetLastError(), ERROR_OPERATION_ABORTED);
-	/* a port of its own later: for what is issued then */
+	/* a port of its own later: for what is pending, too (CP-11) */
 	port = CreateIoCompletionPort(pipe, NULL, KEY, 0);
 	CHECK(port);
 	CHECK_EQ(write(wr, "efgh", 4), 4);
 	CHECK(GetOverlappedResult(pipe, &o[1], &n, TRUE));
 	CHECK(!memcmp(buf[1], "efgh", 4));
+	CHECK(GetQueuedCompletionStatus(port, &n, &key, &ov, INFINITE));
+	CHECK(ov == &o[1] && key == KEY);
 	expect_none(port, 20, WAIT_TIMEOUT);
 	CHECK(!ReadFile(pipe, buf[0], 4, &n, &o[0]));
 	CHECK_EQ(write(wr, "ijkl", 4), 4);

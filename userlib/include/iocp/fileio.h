@@ -42,8 +42,10 @@ extern "C" {
 #define TRUNCATE_EXISTING	5U
 
 #define FILE_ATTRIBUTE_READONLY		0x00000001U
+#define FILE_ATTRIBUTE_DIRECTORY	0x00000010U
 #define FILE_ATTRIBUTE_ARCHIVE		0x00000020U
 #define FILE_ATTRIBUTE_NORMAL		0x00000080U
+#define FILE_ATTRIBUTE_REPARSE_POINT	0x00000400U
 
 #define FILE_FLAG_SEQUENTIAL_SCAN	0x08000000U
 #define FILE_FLAG_RANDOM_ACCESS		0x10000000U
@@ -56,8 +58,10 @@ extern "C" {
 #define FILE_END	2U
 
 /**
- * CreateFileA() - open or create a file, block device, FIFO or terminal.
- * @lpFileName: a path as open(2) takes it
+ * CreateFileA(), CreateFileW() - open or create a file, block device, FIFO or
+ * terminal.
+ * @lpFileName: a path as open(2) takes it: '/' separates, '\\' is a character as any
+ *	other.  Wide: in UTF-16, see MultiByteToWideChar()
  * @dwDesiredAccess: GENERIC_READ, GENERIC_WRITE, GENERIC_ALL, FILE_READ_DATA,
  *	FILE_WRITE_DATA; FILE_APPEND_DATA without write access opens O_APPEND;
  *	0 opens for GetFileSizeEx() only
@@ -79,16 +83,19 @@ extern "C" {
 HANDLE WINAPI CreateFileA(LPCSTR lpFileName, DWORD dwDesiredAccess, DWORD dwShareMode,
 			  LPSECURITY_ATTRIBUTES lpSecurityAttributes, DWORD dwCreationDisposition,
 			  DWORD dwFlagsAndAttributes, HANDLE hTemplateFile);
-#ifndef UNICODE
-#define CreateFile	CreateFileA
-#endif
+HANDLE WINAPI CreateFileW(LPCWSTR lpFileName, DWORD dwDesiredAccess, DWORD dwShareMode,
+			  LPSECURITY_ATTRIBUTES lpSecurityAttributes, DWORD dwCreationDisposition,
+			  DWORD dwFlagsAndAttributes, HANDLE hTemplateFile);
 
 /**
  * ReadFile() - read, overlapped or not.
  * @lpNumberOfBytesRead: may be NULL with an OVERLAPPED; set to 0 first (OV-14)
  * @lpOverlapped: on a handle with FILE_FLAG_OVERLAPPED it is required (87);
  *	otherwise NULL reads at the file pointer, and an OVERLAPPED at its offset,
- *	and moves the pointer (OV-5).  hEvent must be NULL: there are no events
+ *	and moves the pointer (OV-5).  hEvent: NULL, or an event, which is reset
+ *	now and set when the operation ends, whoever takes its packet (OV-8, NM-16);
+ *	with bit 0 set it queues no packet (OV-10, NM-11).  It is looked up when it is
+ *	to be set: closing it first means that nobody is told
  *
  * Overlapped: FALSE with 997 is the usual answer, and a completion follows.
  * TRUE only if the handle has FILE_SKIP_COMPLETION_PORT_ON_SUCCESS, or neither
@@ -99,8 +106,8 @@ HANDLE WINAPI CreateFileA(LPCSTR lpFileName, DWORD dwDesiredAccess, DWORD dwShar
  * sockets (OV-15, OV-17), in the completion; not overlapped: TRUE with 0 bytes,
  * with an OVERLAPPED FALSE with 38; pipes 109.
  *
- * Errors found at once: 6, 5 not opened for it, 87 a negative offset (OV-7),
- * 998 a bad buffer (OV-22), 1450 or 8 a limit.
+ * Errors found at once: 6 no file, or hEvent no event; 5 not opened for it, 87 a
+ * negative offset (OV-7), 998 a bad buffer (OV-22), 1450 or 8 a limit.
  */
 BOOL WINAPI ReadFile(HANDLE hFile, LPVOID lpBuffer, DWORD nNumberOfBytesToRead,
 		     LPDWORD lpNumberOfBytesRead, LPOVERLAPPED lpOverlapped);
@@ -115,6 +122,27 @@ BOOL WINAPI ReadFile(HANDLE hFile, LPVOID lpBuffer, DWORD nNumberOfBytesToRead,
 BOOL WINAPI WriteFile(HANDLE hFile, LPCVOID lpBuffer, DWORD nNumberOfBytesToWrite,
 		      LPDWORD lpNumberOfBytesWritten, LPOVERLAPPED lpOverlapped);
 
+typedef union _FILE_SEGMENT_ELEMENT {
+	PVOID Buffer;
+	ULONGLONG Alignment;
+} FILE_SEGMENT_ELEMENT, *PFILE_SEGMENT_ELEMENT;
+
+/**
+ * ReadFileScatter(), WriteFileGather() - one read or write, a page to each buffer.
+ * @hFile: opened with FILE_FLAG_OVERLAPPED and FILE_FLAG_NO_BUFFERING (87)
+ * @aSegmentArray: page-aligned addresses (87), as many as the bytes need; the array
+ *	may go after the call, the pages not before the end
+ * @lpReserved: not looked at
+ *
+ * As ReadFile(), WriteFile().  Pages that do not follow each other: 1024 at most (87).
+ */
+BOOL WINAPI ReadFileScatter(HANDLE hFile, FILE_SEGMENT_ELEMENT aSegmentArray[],
+			    DWORD nNumberOfBytesToRead, LPDWORD lpReserved,
+			    LPOVERLAPPED lpOverlapped);
+BOOL WINAPI WriteFileGather(HANDLE hFile, FILE_SEGMENT_ELEMENT aSegmentArray[],
+			    DWORD nNumberOfBytesToWrite, LPDWORD lpReserved,
+			    LPOVERLAPPED lpOverlapped);
+
 /** FlushFileBuffers() - fsync(2).  FALSE: 5 not open for writing, 6, 1117 ... */
 BOOL WINAPI FlushFileBuffers(HANDLE hFile);
 
@@ -128,13 +156,41 @@ BOOL WINAPI GetFileSizeEx(HANDLE hFile, PLARGE_INTEGER lpFileSize);
 BOOL WINAPI SetFilePointerEx(HANDLE hFile, LARGE_INTEGER liDistanceToMove,
 			     PLARGE_INTEGER lpNewFilePointer, DWORD dwMoveMethod);
 
+/** GetFileSize() - low half; 0xFFFFFFFF with a last error that is not 0: failed. */
+DWORD WINAPI GetFileSize(HANDLE hFile, LPDWORD lpFileSizeHigh);
+#define INVALID_FILE_SIZE	0xFFFFFFFFU
+
+/**
+ * SetFilePointer() - SetFilePointerEx() in halves.
+ * @lpDistanceToMoveHigh: NULL, or the high half of distance and result
+ *
+ * Return: the low half of the new position, and 0 in the last error where that is
+ * 0xFFFFFFFF; INVALID_SET_FILE_POINTER with the errors of SetFilePointerEx(), and
+ * 87 a position that needs the high half.
+ */
+DWORD WINAPI SetFilePointer(HANDLE hFile, LONG lDistanceToMove, PLONG lpDistanceToMoveHigh,
+			    DWORD dwMoveMethod);
+#define INVALID_SET_FILE_POINTER	0xFFFFFFFFU
+
+/** SetEndOfFile() - cut or extend at the file pointer.  FALSE: 6, 5 not for writing, 87. */
+BOOL WINAPI SetEndOfFile(HANDLE hFile);
+
+#define FILE_TYPE_UNKNOWN	0x0000U
+#define FILE_TYPE_DISK		0x0001U
+#define FILE_TYPE_CHAR		0x0002U
+#define FILE_TYPE_PIPE		0x0003U
+
+/** GetFileType() - DISK files and block devices, CHAR, PIPE also of sockets. */
+DWORD WINAPI GetFileType(HANDLE hFile);
+
 /**
  * GetOverlappedResult() - what became of an overlapped operation (OV-11).
  * @bWait: wait for it
  *
- * On a handle with neither port nor TP_IO this is what takes completions; on the
- * others they are taken by GetQueuedCompletionStatus() or the pool, and this
- * waits until they were.  It consumes no packet (OV-13).
+ * On a handle with neither port nor TP_IO this takes completions; on the others, and
+ * where there is no event, they are taken by GetQueuedCompletionStatus() or the pool,
+ * and this waits until they were.  It consumes no packet (OV-13) and no event, and
+ * believes Internal and not the event (TR-13).
  *
  * Return: TRUE; FALSE with 996 pending (the count is not written), 6 bWait and
  * not a handle, or the operation's error; the count is written then too.
@@ -143,13 +199,30 @@ BOOL WINAPI GetOverlappedResult(HANDLE hFile, LPOVERLAPPED lpOverlapped,
 				LPDWORD lpNumberOfBytesTransferred, BOOL bWait);
 
 /**
+ * GetOverlappedResultEx() - the same, with a limit to the wait (OV-12).
+ * @dwMilliseconds: 0 does not wait (996); INFINITE
+ * @bAlertable: there are no APCs; TRUE changes nothing
+ *
+ * Return: as GetOverlappedResult(); 258 still pending after that time.
+ */
+BOOL WINAPI GetOverlappedResultEx(HANDLE hFile, LPOVERLAPPED lpOverlapped,
+				  LPDWORD lpNumberOfBytesTransferred, DWORD dwMilliseconds,
+				  BOOL bAlertable);
+
+/**
  * HasOverlappedIoCompleted() - TRUE once Internal is not STATUS_PENDING (OV-2).
  *
  * A call and not only a look: on a handle with neither port nor TP_IO somebody
- * must take the completion.
+ * must take the completion, where there is no event.
  */
 BOOL WINAPI iocp_overlapped_completed(const OVERLAPPED *overlapped);
 #define HasOverlappedIoCompleted(lpOverlapped)	iocp_overlapped_completed(lpOverlapped)
+
+/**
+ * CancelIo() - ask for the end of what the calling thread started on a handle.
+ * Return: TRUE, also if that is nothing (OV-23); FALSE with 6.
+ */
+BOOL WINAPI CancelIo(HANDLE hFile);
 
 /**
  * CancelIoEx() - ask for the end of one or (NULL) all operations of a handle.
@@ -168,8 +241,8 @@ BOOL WINAPI CancelIoEx(HANDLE hFile, LPOVERLAPPED lpOverlapped);
 /**
  * SetFileCompletionNotificationModes() - NM-1: adds modes, never clears one.
  * @Flags: SKIP_COMPLETION_PORT_ON_SUCCESS: what succeeds at once returns TRUE and
- *	queues no packet; SKIP_SET_EVENT_ON_HANDLE is kept and changes nothing,
- *	file handles are not signals here.  Unknown bits are ignored.
+ *	queues no packet; SKIP_SET_EVENT_ON_HANDLE: completions do not signal the
+ *	file handle, and it is not signalled now (NM-4).  Unknown bits are ignored.
  *
  * Before or after the association (NM-2).  For all handles of the open file.
  *
@@ -212,8 +285,8 @@ int _open_osfhandle(intptr_t osfhandle, int flags);
  * @NumberOfConcurrentThreads: 0: processors (CP-5); only looked at when a port is
  *	made
  *
- * Operations that were pending when the file came into the port stay what they
- * were: GetOverlappedResult() takes them, no packet comes (Windows: one does, CP-11).
+ * Operations that are pending when the file comes into the port queue a packet
+ * there, too (CP-11).
  *
  * Return: the port (CP-3: the same handle as given); NULL with 87 no file and an
  * existing port (CP-2), a file that is in a port or TP_IO already (CP-7) or was
@@ -258,6 +331,186 @@ BOOL WINAPI GetQueuedCompletionStatusEx(HANDLE CompletionPort,
  */
 BOOL WINAPI PostQueuedCompletionStatus(HANDLE CompletionPort, DWORD dwNumberOfBytesTransferred,
 				       ULONG_PTR dwCompletionKey, LPOVERLAPPED lpOverlapped);
+
+/*
+ * Names
+ */
+
+/** DeleteFileA(), DeleteFileW() - unlink(2).  FALSE: 2, 3, 5 a directory ... */
+BOOL WINAPI DeleteFileA(LPCSTR lpFileName);
+BOOL WINAPI DeleteFileW(LPCWSTR lpFileName);
+
+#define MOVEFILE_REPLACE_EXISTING	0x1U
+#define MOVEFILE_COPY_ALLOWED		0x2U
+#define MOVEFILE_WRITE_THROUGH		0x8U
+
+/**
+ * MoveFileExA(), MoveFileExW() - rename(2), within a file system.
+ * @dwFlags: MOVEFILE_REPLACE_EXISTING; MOVEFILE_WRITE_THROUGH returns when the change
+ *	is on the disk; MOVEFILE_COPY_ALLOWED changes nothing: 17 in either case
+ *
+ * Return: TRUE; FALSE with 183 there is one already, 2, 3, 5, 17, 87 other flags.
+ */
+BOOL WINAPI MoveFileExA(LPCSTR lpExistingFileName, LPCSTR lpNewFileName, DWORD dwFlags);
+BOOL WINAPI MoveFileExW(LPCWSTR lpExistingFileName, LPCWSTR lpNewFileName, DWORD dwFlags);
+
+/** CreateDirectoryA(), CreateDirectoryW() - mkdir(2).  FALSE: 183, 3, 5 ... */
+BOOL WINAPI CreateDirectoryA(LPCSTR lpPathName, LPSECURITY_ATTRIBUTES lpSecurityAttributes);
+BOOL WINAPI CreateDirectoryW(LPCWSTR lpPathName, LPSECURITY_ATTRIBUTES lpSecurityAttributes);
+
+/** RemoveDirectoryA(), RemoveDirectoryW() - rmdir(2).  FALSE: 2, 3, 145, 267 no directory. */
+BOOL WINAPI RemoveDirectoryA(LPCSTR lpPathName);
+BOOL WINAPI RemoveDirectoryW(LPCWSTR lpPathName);
+
+#define INVALID_FILE_ATTRIBUTES		0xFFFFFFFFU
+#define IO_REPARSE_TAG_SYMLINK		0xA000000CU
+
+typedef enum _GET_FILEEX_INFO_LEVELS {
+	GetFileExInfoStandard,
+	GetFileExMaxInfoLevel
+} GET_FILEEX_INFO_LEVELS;
+
+typedef struct _WIN32_FILE_ATTRIBUTE_DATA {
+	DWORD dwFileAttributes;
+	FILETIME ftCreationTime;
+	FILETIME ftLastAccessTime;
+	FILETIME ftLastWriteTime;
+	DWORD nFileSizeHigh;
+	DWORD nFileSizeLow;
+} WIN32_FILE_ATTRIBUTE_DATA, *LPWIN32_FILE_ATTRIBUTE_DATA;
+
+/**
+ * GetFileAttributesA(), ...W(), GetFileAttributesExA(), ...W() - FILE_ATTRIBUTE_*.
+ *
+ * READONLY: nobody has write permission.  REPARSE_POINT: a symbolic link, which is
+ * told about and not followed; DIRECTORY with it: it points to one.  ARCHIVE: a
+ * regular file; NORMAL: none of these.  The time of creation is that of the last
+ * write where the file system keeps none; only regular files have a size.
+ *
+ * Return: the attributes, INVALID_FILE_ATTRIBUTES; TRUE, FALSE; with 2, 3, 5 ...
+ */
+DWORD WINAPI GetFileAttributesA(LPCSTR lpFileName);
+DWORD WINAPI GetFileAttributesW(LPCWSTR lpFileName);
+BOOL WINAPI GetFileAttributesExA(LPCSTR lpFileName, GET_FILEEX_INFO_LEVELS fInfoLevelId,
+				 LPVOID lpFileInformation);
+BOOL WINAPI GetFileAttributesExW(LPCWSTR lpFileName, GET_FILEEX_INFO_LEVELS fInfoLevelId,
+				 LPVOID lpFileInformation);
+
+typedef struct _BY_HANDLE_FILE_INFORMATION {
+	DWORD dwFileAttributes;
+	FILETIME ftCreationTime;
+	FILETIME ftLastAccessTime;
+	FILETIME ftLastWriteTime;
+	DWORD dwVolumeSerialNumber;
+	DWORD nFileSizeHigh;
+	DWORD nFileSizeLow;
+	DWORD nNumberOfLinks;
+	DWORD nFileIndexHigh;
+	DWORD nFileIndexLow;
+} BY_HANDLE_FILE_INFORMATION, *PBY_HANDLE_FILE_INFORMATION, *LPBY_HANDLE_FILE_INFORMATION;
+
+/** GetFileInformationByHandle() - volume: st_dev, index: st_ino.  FALSE: 6. */
+BOOL WINAPI GetFileInformationByHandle(HANDLE hFile,
+				       LPBY_HANDLE_FILE_INFORMATION lpFileInformation);
+
+typedef struct _WIN32_FIND_DATAA {
+	DWORD dwFileAttributes;
+	FILETIME ftCreationTime;
+	FILETIME ftLastAccessTime;
+	FILETIME ftLastWriteTime;
+	DWORD nFileSizeHigh;
+	DWORD nFileSizeLow;
+	DWORD dwReserved0;		/* IO_REPARSE_TAG_SYMLINK of a REPARSE_POINT */
+	DWORD dwReserved1;
+	CHAR cFileName[MAX_PATH];
+	CHAR cAlternateFileName[14];	/* empty */
+} WIN32_FIND_DATAA, *PWIN32_FIND_DATAA, *LPWIN32_FIND_DATAA;
+
+typedef struct _WIN32_FIND_DATAW {
+	DWORD dwFileAttributes;
+	FILETIME ftCreationTime;
+	FILETIME ftLastAccessTime;
+	FILETIME ftLastWriteTime;
+	DWORD nFileSizeHigh;
+	DWORD nFileSizeLow;
+	DWORD dwReserved0;
+	DWORD dwReserved1;
+	WCHAR cFileName[MAX_PATH];
+	WCHAR cAlternateFileName[14];
+} WIN32_FIND_DATAW, *PWIN32_FIND_DATAW, *LPWIN32_FIND_DATAW;
+
+/**
+ * FindFirstFileA(), ...W(), FindNextFileA(), ...W(), FindClose() - names in a directory.
+ * @lpFileName: in its last part '*' is any string and '?' any character, case counts;
+ *	"*.*" is everything
+ *
+ * All names are read by the first call, "." and ".." among them, and come sorted.  One
+ * thread at a time uses a search.  A search is no handle for CloseHandle().
+ *
+ * Return: the search, INVALID_HANDLE_VALUE with 2 nothing matches, 3 no such
+ * directory, 5; TRUE, FALSE with 18 no more, 6.
+ */
+HANDLE WINAPI FindFirstFileA(LPCSTR lpFileName, LPWIN32_FIND_DATAA lpFindFileData);
+HANDLE WINAPI FindFirstFileW(LPCWSTR lpFileName, LPWIN32_FIND_DATAW lpFindFileData);
+BOOL WINAPI FindNextFileA(HANDLE hFindFile, LPWIN32_FIND_DATAA lpFindFileData);
+BOOL WINAPI FindNextFileW(HANDLE hFindFile, LPWIN32_FIND_DATAW lpFindFileData);
+BOOL WINAPI FindClose(HANDLE hFindFile);
+
+/*
+ * UTF-16
+ *
+ * Strings of bytes are UTF-8 everywhere (CP_ACP too).  In names that functions take
+ * and give in UTF-16, a byte that is no UTF-8 is a lone surrogate U+DC80 ... U+DCFF, so
+ * that every name comes back as it was; any other lone surrogate is 123.
+ */
+#define CP_ACP			0U
+#define CP_OEMCP		1U
+#define CP_THREAD_ACP		3U
+#define CP_UTF8			65001U
+#define MB_PRECOMPOSED		0x1U
+#define MB_ERR_INVALID_CHARS	0x8U
+#define WC_ERR_INVALID_CHARS	0x80U
+
+/**
+ * MultiByteToWideChar(), WideCharToMultiByte() - UTF-8 to UTF-16 and back.
+ * @CodePage: one of those above, which are all the same
+ * @dwFlags: ..._ERR_INVALID_CHARS: what is invalid is an error; else it is U+FFFD
+ * @cbMultiByte, @cchWideChar: of what is read: -1 up to and with its 0.  Of what is
+ *	written: 0 only counts
+ * @lpDefaultChar, @lpUsedDefaultChar: NULL
+ *
+ * Return: how much was written, or would be; 0 with 122 no room, 1113 invalid, 1004
+ * flags, 87.
+ */
+int WINAPI MultiByteToWideChar(UINT CodePage, DWORD dwFlags, LPCSTR lpMultiByteStr, int cbMultiByte,
+			       LPWSTR lpWideCharStr, int cchWideChar);
+int WINAPI WideCharToMultiByte(UINT CodePage, DWORD dwFlags, LPCWSTR lpWideCharStr, int cchWideChar,
+			       LPSTR lpMultiByteStr, int cbMultiByte, LPCSTR lpDefaultChar,
+			       LPBOOL lpUsedDefaultChar);
+
+#ifdef UNICODE
+#define CreateFile		CreateFileW
+#define DeleteFile		DeleteFileW
+#define MoveFileEx		MoveFileExW
+#define CreateDirectory		CreateDirectoryW
+#define RemoveDirectory		RemoveDirectoryW
+#define GetFileAttributes	GetFileAttributesW
+#define GetFileAttributesEx	GetFileAttributesExW
+#define FindFirstFile		FindFirstFileW
+#define FindNextFile		FindNextFileW
+typedef WIN32_FIND_DATAW WIN32_FIND_DATA, *PWIN32_FIND_DATA, *LPWIN32_FIND_DATA;
+#else
+#define CreateFile		CreateFileA
+#define DeleteFile		DeleteFileA
+#define MoveFileEx		MoveFileExA
+#define CreateDirectory		CreateDirectoryA
+#define RemoveDirectory		RemoveDirectoryA
+#define GetFileAttributes	GetFileAttributesA
+#define GetFileAttributesEx	GetFileAttributesExA
+#define FindFirstFile		FindFirstFileA
+#define FindNextFile		FindNextFileA
+typedef WIN32_FIND_DATAA WIN32_FIND_DATA, *PWIN32_FIND_DATA, *LPWIN32_FIND_DATA;
+#endif
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -85,6 +85,35 @@ typedef HINSTANCE HMODULE;
 typedef intptr_t (WINAPI *FARPROC)(void);
 typedef char *LPSTR;
 typedef const char *LPCSTR;
+/*
+ * UTF-16: WCHAR has 16 bits.  The wide literals of a Linux compiler, L"...", have 32
+ * and do not fit, unless it was told -fshort-wchar; u"..." and TEXT("...") do.
+ */
+#if defined(__SIZEOF_WCHAR_T__) && __SIZEOF_WCHAR_T__ == 2
+typedef __WCHAR_TYPE__ WCHAR;
+#define __TEXT(quote)	L##quote
+#elif defined(__cplusplus)
+typedef char16_t WCHAR;
+#define __TEXT(quote)	u##quote
+#else
+typedef __CHAR16_TYPE__ WCHAR;
+#define __TEXT(quote)	u##quote
+#endif
+typedef WCHAR *PWCHAR;
+typedef WCHAR *LPWSTR;
+typedef WCHAR *PWSTR;
+typedef const WCHAR *LPCWSTR;
+typedef const WCHAR *PCWSTR;
+/* UNICODE makes names without a suffix the wide ones. */
+#ifdef UNICODE
+typedef WCHAR TCHAR;
+#define TEXT(quote)	__TEXT(quote)
+#else
+typedef CHAR TCHAR;
+#define TEXT(quote)	quote
+#endif
+typedef TCHAR *LPTSTR;
+typedef const TCHAR *LPCTSTR;
 typedef BOOL *PBOOL;
 typedef BOOL *LPBOOL;
 typedef BYTE *PBYTE;
@@ -120,6 +149,12 @@ typedef union _ULARGE_INTEGER {
 	} u;
 	ULONGLONG QuadPart;
 } ULARGE_INTEGER, *PULARGE_INTEGER;
+
+/* 100 ns since 1601. */
+typedef struct _FILETIME {
+	DWORD dwLowDateTime;
+	DWORD dwHighDateTime;
+} FILETIME, *PFILETIME, *LPFILETIME;
 
 typedef struct _SECURITY_ATTRIBUTES {
 	DWORD nLength;
@@ -181,6 +216,7 @@ typedef struct _OVERLAPPED_ENTRY {
 #define ERROR_NOT_ENOUGH_MEMORY		8U
 #define ERROR_OUTOFMEMORY		14U
 #define ERROR_NOT_SAME_DEVICE		17U
+#define ERROR_NO_MORE_FILES		18U
 #define ERROR_WRITE_PROTECT		19U
 #define ERROR_NOT_READY			21U
 #define ERROR_CRC			23U
@@ -196,11 +232,14 @@ typedef struct _OVERLAPPED_ENTRY {
 #define ERROR_BROKEN_PIPE		109U
 #define ERROR_DISK_FULL			112U
 #define ERROR_SEM_TIMEOUT		121U
+#define ERROR_INSUFFICIENT_BUFFER	122U
+#define ERROR_INVALID_NAME		123U
 #define ERROR_MOD_NOT_FOUND		126U
 #define ERROR_PROC_NOT_FOUND		127U
 #define ERROR_WAIT_NO_CHILDREN		128U
 #define ERROR_NEGATIVE_SEEK		131U
 #define ERROR_DIR_NOT_EMPTY		145U
+#define ERROR_NOT_LOCKED		158U
 #define ERROR_MAX_THRDS_REACHED		164U
 #define ERROR_BUSY			170U
 #define ERROR_ALREADY_EXISTS		183U
@@ -220,7 +259,9 @@ typedef struct _OVERLAPPED_ENTRY {
 #define ERROR_IO_INCOMPLETE		996U
 #define ERROR_IO_PENDING		997U
 #define ERROR_NOACCESS			998U
+#define ERROR_INVALID_FLAGS		1004U
 #define ERROR_FILE_INVALID		1006U
+#define ERROR_NO_UNICODE_TRANSLATION	1113U
 #define ERROR_IO_DEVICE			1117U
 #define ERROR_POSSIBLE_DEADLOCK		1131U
 #define ERROR_TOO_MANY_LINKS		1142U
