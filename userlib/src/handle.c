@@ -450,6 +450,8 @@ void iocpi_win_fork_end(struct iocpi_obj *obj)
 {
 	if (obj->type == IOCPI_FILE && READ_ONCE(obj->word) & (OBJ_OPEN | OBJ_USERS))
 		close(container_of(obj, struct iocpi_file, obj)->fd);
+	else if (obj->type == IOCPI_SEARCH)
+		iocpi_search_fork_end(obj);
 	else if (is_sync(obj))
 		close(sync_of(obj)->fd);
 }
