@@ -190,12 +190,14 @@ static inline uint32_t state_running(uint64_t w)
 #define STEP_STRAY	(1U << 2)	/* a packet or a Cancel without a Start */
 #define STEP_DEAD	(1U << 3)	/* closed and nothing left: the caller frees it, once */
 #define STEP_POST	(1U << 4)	/* work: the caller posts its packet, before all else */
+#define STEP_DROP	(1U << 5)	/* work: something was pending, and is forgotten */
 
 void iocpi_state_init(struct iocpi_state *s, uint32_t gen);
 void iocpi_state_init_work(struct iocpi_state *s, uint32_t gen);
 unsigned int iocpi_state_submit(struct iocpi_state *s, uint32_t gen);
 unsigned int iocpi_state_take(struct iocpi_state *s);
 unsigned int iocpi_state_start(struct iocpi_state *s, uint32_t gen, uint32_t nr);
+unsigned int iocpi_state_start_late(struct iocpi_state *s, uint32_t gen);
 unsigned int iocpi_state_cancel(struct iocpi_state *s, uint32_t gen, uint32_t nr);
 unsigned int iocpi_state_packet(struct iocpi_state *s);
 unsigned int iocpi_state_done(struct iocpi_state *s);
@@ -389,13 +391,17 @@ struct iocp_work {
 	struct iocpi_bound bound;
 	uint32_t flags;			/* of its packet: the priority */
 	void (*run)(struct iocp_work *work);
-	iocp_work_callback *callback;
+	union {
+		iocp_work_callback *callback;
+		void (*win_callback)(void);	/* cast to its type where it is called */
+	};
 	void *context;
 };
 
 struct iocp_work *iocpi_work_alloc(struct iocp_pool *pool, uint32_t priority);
 void iocpi_work_submit(struct iocp_work *work, uint32_t gen);
-int iocpi_work_try_submit(struct iocp_work *work);
+void iocpi_work_submit_once(struct iocp_work *work);
+int iocpi_work_try_post(struct iocp_work *work);
 void iocpi_work_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet);
 
 /* tpgroup.c */

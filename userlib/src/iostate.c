@@ -90,6 +90,21 @@ unsigned int iocpi_state_start(struct iocpi_state *s, uint32_t gen, uint32_t nr)
 	return step;
 }
 
+/* Of what is closed but not dead: its packet will be swallowed. */
+unsigned int iocpi_state_start_late(struct iocpi_state *s, uint32_t gen)
+{
+	uint64_t word = READ_ONCE(s->word);
+	unsigned int step;
+
+	do {
+		step = STEP_OK;
+		if (!state_is(word, gen) || !(word & STATE_CLOSED) || !(word & STATE_COUNTS) ||
+		    state_skipped(word) == STATE_SKIPPED_MAX)
+			return 0;
+	} while (!state_step(s, &word, word + STATE_SKIPPED, &step));
+	return step;
+}
+
 unsigned int iocpi_state_cancel(struct iocpi_state *s, uint32_t gen, uint32_t nr)
 {
 	uint64_t word = READ_ONCE(s->word);
@@ -187,6 +202,8 @@ unsigned int iocpi_state_forget(struct iocpi_state *s, uint32_t gen)
 			return 0;
 		if (word & STATE_WORK) {
 			to = word & ~STATE_WORK_MAX;
+			if (to != word)
+				step |= STEP_DROP;
 			continue;
 		}
 		skipped = state_skipped(word) + state_pending(word);

@@ -5,6 +5,8 @@
  * An Instance is the address of its worker's struct iocpi_call: so one that belongs to
  * another thread, or to no callback any more, is recognised (CI-1).
  */
+#include <errno.h>
+
 #include "win.h"
 
 static struct iocpi_call *call_of(PTP_CALLBACK_INSTANCE pci, const char *who)
@@ -20,4 +22,47 @@ const struct iocp_packet *iocp_callback_packet(PTP_CALLBACK_INSTANCE Instance)
 	struct iocpi_call *call = call_of(Instance, __func__);
 
 	return call && iocpi_self.callback->type == IOCPI_FILE ? call->packet : NULL;
+}
+
+BOOL WINAPI CallbackMayRunLong(PTP_CALLBACK_INSTANCE pci)
+{
+	int ret;
+
+	if (!call_of(pci, __func__))
+		return iocpi_fail(ERROR_INVALID_PARAMETER);
+	ret = iocp_callback_may_run_long();
+	if (!ret)
+		return TRUE;
+	return ret == -EAGAIN ? iocpi_fail(ERROR_MAX_THRDS_REACHED) : iocpi_fail_errno(-ret);
+}
+
+VOID WINAPI DisassociateCurrentThreadFromCallback(PTP_CALLBACK_INSTANCE pci)
+{
+	if (call_of(pci, __func__))
+		iocp_callback_disassociate();
+}
+
+static void on_return(PTP_CALLBACK_INSTANCE pci, const struct iocpi_return *r, const char *who)
+{
+	if (!call_of(pci, who))
+		return;
+	if (iocpi_on_return(r)) {
+		iocpi_debug("%s: no memory, it will not happen", who);
+		iocpi_fail(ERROR_NOT_ENOUGH_MEMORY);
+	}
+}
+
+static void return_library(const struct iocpi_return *r)
+{
+	if (!FreeLibrary(r->arg))
+		iocpi_debug("FreeLibraryWhenCallbackReturns: %p is no library", r->arg);
+}
+
+VOID WINAPI FreeLibraryWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HMODULE mod)
+{
+	on_return(pci, &(struct iocpi_return){
+		.run = return_library,
+		.arg = mod,
+		.kind = RETURN_LIBRARY,
+	}, __func__);
 }

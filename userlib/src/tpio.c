@@ -143,8 +143,11 @@ VOID WINAPI StartThreadpoolIo(PTP_IO pio)
 	uint32_t gen;
 
 	obj = tpio_find(pio, &gen, __func__);
-	if (obj && !iocpi_state_start(&obj->state, gen, 1))
-		iocpi_debug("%s: %p is closed", __func__, (void *)pio);
+	if (!obj || iocpi_state_start(&obj->state, gen, 1))
+		return;
+	/* So that its packet is no stray: a callback may Start while a group closes it. */
+	iocpi_state_start_late(&obj->state, gen);
+	iocpi_debug("%s: %p is closed, no callback will run", __func__, (void *)pio);
 }
 
 VOID WINAPI CancelThreadpoolIo(PTP_IO pio)

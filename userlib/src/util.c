@@ -75,6 +75,15 @@ int iocpi_thread_start(void *(*run)(void *), void *arg, size_t stack_size)
 	return -ret;
 }
 
+static bool debug_wanted(void)
+{
+	const char *value = secure_getenv("IOCP_DEBUG");
+
+	if (!value)
+		value = secure_getenv("iocp_debug");
+	return value && strcmp(value, "0");
+}
+
 /* For misuse that is survived: said aloud only where somebody asked for it. */
 void iocpi_debug(const char *fmt, ...)
 {
@@ -82,7 +91,7 @@ void iocpi_debug(const char *fmt, ...)
 	va_list args;
 
 	if (READ_ONCE(wanted) < 0)
-		WRITE_ONCE(wanted, secure_getenv("IOCP_DEBUG") != NULL);
+		WRITE_ONCE(wanted, debug_wanted());
 	if (!READ_ONCE(wanted))
 		return;
 	flockfile(stderr);

@@ -24,8 +24,9 @@ static struct iocp_work *work_of(struct iocpi_obj *obj)
 static int work_try_post(struct iocp_work *work, uint64_t id)
 {
 	struct iocp_packet packet = { .key = id, .flags = work->flags };
+	int ret = iocp_post(work->bound.pool->port, &packet, 1);
 
-	return iocp_post(work->bound.pool->port, &packet, 1);
+	return ret < 0 ? ret : 0;
 }
 
 static void work_post(struct iocp_work *work, uint64_t id)
@@ -84,19 +85,20 @@ void iocpi_work_submit(struct iocp_work *work, uint32_t gen)
 		iocpi_debug("submit of work that is closed");
 }
 
-/* The only submit that the object ever has; it closes it. */
-int iocpi_work_try_submit(struct iocp_work *work)
+/* The only submit that it ever has, and its close; it is pending but not posted. */
+void iocpi_work_submit_once(struct iocp_work *work)
 {
 	struct iocpi_obj *obj = &work->bound.obj;
 	uint32_t gen = iocpi_obj_gen(obj);
-	int ret;
 
+	__atomic_fetch_or(&obj->word, OBJ_OP, __ATOMIC_RELAXED);
 	iocpi_state_submit(&obj->state, gen);
 	iocpi_state_close(&obj->state, gen);
-	ret = work_try_post(work, iocpi_obj_id(obj));
-	if (ret < 0 && iocpi_state_drain(&obj->state) & STEP_DEAD)
-		iocpi_obj_dead(obj);
-	return ret < 0 ? ret : 0;
+}
+
+int iocpi_work_try_post(struct iocp_work *work)
+{
+	return work_try_post(work, iocpi_obj_id(&work->bound.obj));
 }
 
 static void work_run(struct iocp_work *work)

@@ -258,6 +258,56 @@ VOID WINAPI CloseThreadpoolCleanupGroupMembers(PTP_CLEANUP_GROUP ptpcg,
 VOID WINAPI CloseThreadpoolCleanupGroup(PTP_CLEANUP_GROUP ptpcg);
 
 /*
+ * Work
+ */
+
+/**
+ * CreateThreadpoolWork() - a callback that SubmitThreadpoolWork() asks for.
+ * @pfnwk: the callback
+ * @pv: its context
+ * @pcbe: NULL, or an environment
+ *
+ * Return: the object; NULL with 87 (also: a bad environment), 6 the pool or the group
+ * of the environment is not one any more, 50 an activation context, 126 a library
+ * that is not loaded, 170 the group is closing its members, 8, 2 no /dev/iocp.
+ */
+PTP_WORK WINAPI CreateThreadpoolWork(PTP_WORK_CALLBACK pfnwk, PVOID pv, PTP_CALLBACK_ENVIRON pcbe);
+
+/**
+ * SubmitThreadpoolWork() - one callback more; it cannot fail (PL-18).
+ *
+ * Objects take turns: many submits of one do not keep those of another waiting.  If the
+ * kernel has no memory for the packet the call waits for it.
+ */
+VOID WINAPI SubmitThreadpoolWork(PTP_WORK pwk);
+
+/**
+ * WaitForThreadpoolWorkCallbacks() - until nothing is submitted and no callback runs.
+ * @fCancelPendingCallbacks: TRUE: those that have not begun do not run
+ *
+ * From a callback of this very object it does not wait (Windows deadlocks, TR-23).
+ */
+VOID WINAPI WaitForThreadpoolWorkCallbacks(PTP_WORK pwk, BOOL fCancelPendingCallbacks);
+
+/**
+ * CloseThreadpoolWork() - the caller is done with it.  Never waits; what is submitted
+ * still runs.  Also in a callback of its own.
+ */
+VOID WINAPI CloseThreadpoolWork(PTP_WORK pwk);
+
+/**
+ * TrySubmitThreadpoolCallback() - one callback, without an object (PL-19).
+ * @pfns: the callback
+ * @pv: its context
+ * @pcbe: NULL, or an environment.  A cleanup group waits for the callback; its cancel
+ *	callback is called only if it is dropped before it begins (PL-16)
+ *
+ * Return: TRUE, it will run; FALSE as CreateThreadpoolWork(), and 8 also: no room.
+ */
+BOOL WINAPI TrySubmitThreadpoolCallback(PTP_SIMPLE_CALLBACK pfns, PVOID pv,
+					PTP_CALLBACK_ENVIRON pcbe);
+
+/*
  * Thread pool I/O
  */
 
@@ -311,6 +361,37 @@ VOID WINAPI WaitForThreadpoolIoCallbacks(PTP_IO pio, BOOL fCancelPendingCallback
  * get another TP_IO.
  */
 VOID WINAPI CloseThreadpoolIo(PTP_IO pio);
+
+/*
+ * Inside callbacks, of every kind.  Pci is the Instance that the callback got; on
+ * another thread, or when it has returned, these do nothing (CI-1).
+ */
+
+/**
+ * CallbackMayRunLong() - the callback is going to take long (CI-5): another one may run
+ * in its place meanwhile, whether it blocks or computes.
+ * Return: TRUE another thread of the pool is free or was started; FALSE with 164 the
+ * pool is at its maximum and all are busy, 8, 87 not in that callback.
+ */
+BOOL WINAPI CallbackMayRunLong(PTP_CALLBACK_INSTANCE pci);
+
+/**
+ * DisassociateCurrentThreadFromCallback() - waits for the object's callbacks do not wait
+ * for this one any more; CloseThreadpoolCleanupGroupMembers() does (CI-6).
+ */
+VOID WINAPI DisassociateCurrentThreadFromCallback(PTP_CALLBACK_INSTANCE pci);
+
+/*
+ * What is done when the callback has returned: after its environment's finalization
+ * callback, and before anybody hears that it is over (CI-7).  Any number, also of one
+ * kind; first critical sections, then mutexes, semaphores, events, and libraries last
+ * (CI-2), each in the order of the calls.  The objects are the caller's and have to be
+ * there then (CI-4); what fails is told with IOCP_DEBUG, the rest is done.  The first
+ * six of a callback cannot fail; another one may set last error 8 and not be done.
+ */
+
+/** FreeLibraryWhenCallbackReturns() - FreeLibrary(): gives one reference back. */
+VOID WINAPI FreeLibraryWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HMODULE mod);
 
 struct iocp_packet;
 

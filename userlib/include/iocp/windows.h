@@ -327,6 +327,26 @@ int iocp_last_errno(void);
  */
 BOOL WINAPI CloseHandle(HANDLE hObject);
 
+/*
+ * Libraries
+ */
+
+/**
+ * LoadLibraryA() - dlopen(3); the module is what that gives.
+ * @lpLibFileName: a path, or a name that is searched as dlopen(3) says
+ * Return: the module; NULL with 126 (IOCP_DEBUG tells why), 87.
+ */
+HMODULE WINAPI LoadLibraryA(LPCSTR lpLibFileName);
+#ifndef UNICODE
+#define LoadLibrary	LoadLibraryA
+#endif
+
+/** FreeLibrary() - dlclose(3): gives one reference back.  FALSE: 126. */
+BOOL WINAPI FreeLibrary(HMODULE hLibModule);
+
+/** GetProcAddress() - dlsym(3).  NULL: 127 no such name, 126. */
+FARPROC WINAPI GetProcAddress(HMODULE hModule, LPCSTR lpProcName);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
