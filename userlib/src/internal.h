@@ -196,15 +196,59 @@ void iocpi_state_init(struct iocpi_state *s, uint32_t gen);
 void iocpi_state_init_work(struct iocpi_state *s, uint32_t gen);
 unsigned int iocpi_state_submit(struct iocpi_state *s, uint32_t gen);
 unsigned int iocpi_state_take(struct iocpi_state *s);
-unsigned int iocpi_state_start(struct iocpi_state *s, uint32_t gen, uint32_t nr);
 unsigned int iocpi_state_start_late(struct iocpi_state *s, uint32_t gen);
 unsigned int iocpi_state_cancel(struct iocpi_state *s, uint32_t gen, uint32_t nr);
-unsigned int iocpi_state_packet(struct iocpi_state *s);
-unsigned int iocpi_state_done(struct iocpi_state *s);
+unsigned int iocpi_state_packet_any(struct iocpi_state *s);
+unsigned int iocpi_state_done_any(struct iocpi_state *s);
 unsigned int iocpi_state_forget(struct iocpi_state *s, uint32_t gen);
 unsigned int iocpi_state_drain(struct iocpi_state *s);
 unsigned int iocpi_state_close(struct iocpi_state *s, uint32_t gen);
 void iocpi_state_wait(struct iocpi_state *s, uint32_t gen);
+
+static inline bool state_is(uint64_t word, uint32_t gen)
+{
+	return word >> STATE_GEN_SHIFT == (gen & STATE_GEN_MASK);
+}
+
+static inline bool state_cas(struct iocpi_state *s, uint64_t *from, uint64_t to)
+{
+	return __atomic_compare_exchange_n(&s->word, from, to, true, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
+
+/* The steps that every operation makes, as far as nothing follows from them. */
+
+static inline unsigned int iocpi_state_start(struct iocpi_state *s, uint32_t gen, uint32_t nr)
+{
+	uint64_t word = READ_ONCE(s->word);
+
+	do {
+		if (!state_is(word, gen) || word & STATE_CLOSED ||
+		    nr > STATE_PENDING_MAX - state_pending(word))
+			return 0;
+	} while (!state_cas(s, &word, word + nr * STATE_PENDING));
+	return STEP_OK;
+}
+
+/* The caller holds what keeps the object, so no generation is needed. */
+static inline unsigned int iocpi_state_packet(struct iocpi_state *s)
+{
+	uint64_t word = READ_ONCE(s->word);
+
+	if (likely(state_pending(word)) && state_cas(s, &word, word - STATE_PENDING + STATE_RUNNING))
+		return STEP_OK | STEP_RUN;
+	return iocpi_state_packet_any(s);
+}
+
+static inline unsigned int iocpi_state_done(struct iocpi_state *s)
+{
+	uint64_t word = READ_ONCE(s->word);
+
+	if (likely(!(word & (STATE_CLOSED | STATE_WAITERS))) &&
+	    state_cas(s, &word, word - STATE_RUNNING))
+		return STEP_OK;
+	return iocpi_state_done_any(s);
+}
 
 /*
  * obj.c - objects that are known by number.
@@ -256,15 +300,15 @@ struct iocpi_obj {
 	};
 };
 
-#define IOCPI_OBJ_SIZE	320
+#define IOCPI_OBJ_SIZE	240		/* of a slot */
+#define OBJ_CHUNK_BITS	6		/* slots come by so many at a time */
+#define OBJ_NR_CHUNKS	(1U << (OBJ_INDEX_BITS - OBJ_CHUNK_BITS))
+
+extern char *iocpi_obj_chunks[OBJ_NR_CHUNKS];	/* each is set once */
 
 struct iocpi_obj *iocpi_obj_alloc(enum iocpi_type type);
 void iocpi_obj_open(struct iocpi_obj *obj, uint64_t refs);
 void iocpi_obj_free(struct iocpi_obj *obj);
-uint64_t iocpi_obj_id(const struct iocpi_obj *obj);
-struct iocpi_obj *iocpi_obj_any(uint64_t id);
-struct iocpi_obj *iocpi_obj_find(uint64_t id, enum iocpi_type type);
-struct iocpi_obj *iocpi_obj_get(uint64_t id, enum iocpi_type type, uint64_t refs);
 struct iocpi_obj *iocpi_obj_close(uint64_t id, enum iocpi_type type, uint64_t refs,
 				  uint64_t *before);
 uint64_t iocpi_obj_put(struct iocpi_obj *obj, uint64_t refs);
@@ -276,6 +320,59 @@ void iocpi_obj_fork_child(void (*end)(struct iocpi_obj *obj));
 static inline uint32_t iocpi_obj_gen(const struct iocpi_obj *obj)
 {
 	return READ_ONCE(obj->word) >> OBJ_GEN_SHIFT;
+}
+
+static inline uint64_t iocpi_obj_id(const struct iocpi_obj *obj)
+{
+	return (uint64_t)iocpi_obj_gen(obj) << OBJ_ID_GEN |
+	       (uint64_t)obj->index << OBJ_INDEX_SHIFT;
+}
+
+static inline struct iocpi_obj *iocpi_obj_at(uint32_t index)
+{
+	char *chunk = load_acquire(&iocpi_obj_chunks[index >> OBJ_CHUNK_BITS]);
+
+	if (unlikely(!chunk))
+		return NULL;
+	index &= (1U << OBJ_CHUNK_BITS) - 1;
+	return (struct iocpi_obj *)(void *)(chunk + index * IOCPI_OBJ_SIZE);
+}
+
+/* By number, without a reference: the caller knows why it stays, or checks again. */
+static inline struct iocpi_obj *iocpi_obj_any(uint64_t id)
+{
+	struct iocpi_obj *obj;
+
+	obj = iocpi_obj_at((id >> OBJ_INDEX_SHIFT) & ((1U << OBJ_INDEX_BITS) - 1));
+	/* A number that is too large has a generation that no object has. */
+	if (unlikely(!obj || id & ((1U << OBJ_INDEX_SHIFT) - 1) ||
+		     load_acquire(&obj->word) >> OBJ_GEN_SHIFT != id >> OBJ_ID_GEN))
+		return NULL;
+	return obj;
+}
+
+static inline struct iocpi_obj *iocpi_obj_find(uint64_t id, enum iocpi_type type)
+{
+	struct iocpi_obj *obj = iocpi_obj_any(id);
+
+	return obj && READ_ONCE(obj->type) == type ? obj : NULL;
+}
+
+/* By number, if it is open; with @refs added. */
+static inline struct iocpi_obj *iocpi_obj_get(uint64_t id, enum iocpi_type type, uint64_t refs)
+{
+	struct iocpi_obj *obj = iocpi_obj_find(id, type);
+	uint64_t word;
+
+	if (unlikely(!obj))
+		return NULL;
+	word = READ_ONCE(obj->word);
+	do {
+		if (word >> OBJ_GEN_SHIFT != id >> OBJ_ID_GEN || !(word & OBJ_OPEN))
+			return NULL;
+	} while (!__atomic_compare_exchange_n(&obj->word, &word, word + refs, true,
+					      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	return obj;
 }
 
 /* port.c */

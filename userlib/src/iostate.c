@@ -33,11 +33,6 @@ static uint64_t state_gen(uint32_t gen)
 	return (uint64_t)(gen & STATE_GEN_MASK) << STATE_GEN_SHIFT;
 }
 
-static bool state_is(uint64_t word, uint32_t gen)
-{
-	return word >> STATE_GEN_SHIFT == (gen & STATE_GEN_MASK);
-}
-
 static bool state_idle(uint64_t word)
 {
 	uint64_t pending = word & STATE_WORK ? STATE_WORK_MAX : STATE_PENDING_MAX;
@@ -52,8 +47,7 @@ static bool state_step(struct iocpi_state *s, uint64_t *from, uint64_t to, unsig
 
 	if (wake)
 		to &= ~STATE_WAITERS;
-	if (!__atomic_compare_exchange_n(&s->word, from, to, true, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
+	if (!state_cas(s, from, to))
 		return false;
 	if (wake) {
 		__atomic_add_fetch(&s->event, 1, __ATOMIC_RELEASE);
@@ -74,20 +68,6 @@ void iocpi_state_init(struct iocpi_state *s, uint32_t gen)
 void iocpi_state_init_work(struct iocpi_state *s, uint32_t gen)
 {
 	store_release(&s->word, state_gen(gen) | STATE_WORK);
-}
-
-unsigned int iocpi_state_start(struct iocpi_state *s, uint32_t gen, uint32_t nr)
-{
-	uint64_t word = READ_ONCE(s->word);
-	unsigned int step;
-
-	do {
-		step = STEP_OK;
-		if (!state_is(word, gen) || (word & STATE_CLOSED) ||
-		    nr > STATE_PENDING_MAX - state_pending(word))
-			return 0;
-	} while (!state_step(s, &word, word + nr * STATE_PENDING, &step));
-	return step;
 }
 
 /* Of what is closed but not dead: its packet will be swallowed. */
@@ -126,8 +106,7 @@ unsigned int iocpi_state_cancel(struct iocpi_state *s, uint32_t gen, uint32_t nr
 	return step;
 }
 
-/* The caller holds what keeps the object, so no generation is needed. */
-unsigned int iocpi_state_packet(struct iocpi_state *s)
+unsigned int iocpi_state_packet_any(struct iocpi_state *s)
 {
 	uint64_t word = READ_ONCE(s->word), to;
 	unsigned int step;
@@ -180,7 +159,7 @@ unsigned int iocpi_state_take(struct iocpi_state *s)
 	return step;
 }
 
-unsigned int iocpi_state_done(struct iocpi_state *s)
+unsigned int iocpi_state_done_any(struct iocpi_state *s)
 {
 	uint64_t word = READ_ONCE(s->word);
 	unsigned int step;

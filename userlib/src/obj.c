@@ -10,23 +10,12 @@
 
 #include "internal.h"
 
-#define CHUNK_BITS	6
-#define CHUNK_OBJS	(1U << CHUNK_BITS)
-#define NR_CHUNKS	((1U << OBJ_INDEX_BITS) / CHUNK_OBJS)
+#define CHUNK_BYTES	(((size_t)1 << OBJ_CHUNK_BITS) * IOCPI_OBJ_SIZE)
 
 static pthread_mutex_t obj_lock = PTHREAD_MUTEX_INITIALIZER;
-static char *chunks[NR_CHUNKS];		/* written once each, under obj_lock */
+char *iocpi_obj_chunks[OBJ_NR_CHUNKS];	/* written once each, under obj_lock */
 static uint32_t nr_objs = 1;		/* number 0 is no object: NULL is no handle */
 static struct iocpi_obj *free_first, *free_last;
-
-static struct iocpi_obj *obj_at(uint32_t index)
-{
-	char *chunk = load_acquire(&chunks[index >> CHUNK_BITS]);
-
-	if (!chunk)
-		return NULL;
-	return (struct iocpi_obj *)(chunk + (index & (CHUNK_OBJS - 1)) * IOCPI_OBJ_SIZE);
-}
 
 static struct iocpi_obj *obj_new_slot(void)
 {
@@ -35,15 +24,15 @@ static struct iocpi_obj *obj_new_slot(void)
 
 	if (index >> OBJ_INDEX_BITS)
 		return NULL;
-	if (!obj_at(index)) {
+	if (!iocpi_obj_at(index)) {
 		void *chunk;
 
-		if (posix_memalign(&chunk, 64, CHUNK_OBJS * IOCPI_OBJ_SIZE))
+		if (posix_memalign(&chunk, 64, CHUNK_BYTES))
 			return NULL;
-		memset(chunk, 0, CHUNK_OBJS * IOCPI_OBJ_SIZE);
-		store_release(&chunks[index >> CHUNK_BITS], (char *)chunk);
+		memset(chunk, 0, CHUNK_BYTES);
+		store_release(&iocpi_obj_chunks[index >> OBJ_CHUNK_BITS], (char *)chunk);
 	}
-	obj = obj_at(index);
+	obj = iocpi_obj_at(index);
 	obj->index = index;
 	WRITE_ONCE(obj->word, UINT64_C(1) << OBJ_GEN_SHIFT);
 	WRITE_ONCE(nr_objs, index + 1);
@@ -99,50 +88,6 @@ void iocpi_obj_free(struct iocpi_obj *obj)
 	pthread_mutex_unlock(&obj_lock);
 }
 
-uint64_t iocpi_obj_id(const struct iocpi_obj *obj)
-{
-	return (uint64_t)iocpi_obj_gen(obj) << OBJ_ID_GEN |
-	       (uint64_t)obj->index << OBJ_INDEX_SHIFT;
-}
-
-/* By number, without a reference: the caller knows why it stays, or checks again. */
-struct iocpi_obj *iocpi_obj_any(uint64_t id)
-{
-	uint32_t index = (id >> OBJ_INDEX_SHIFT) & ((1U << OBJ_INDEX_BITS) - 1);
-	struct iocpi_obj *obj;
-
-	if (id >> (OBJ_ID_GEN + OBJ_GEN_BITS) || id & ((1U << OBJ_INDEX_SHIFT) - 1))
-		return NULL;
-	obj = obj_at(index);
-	if (!obj || load_acquire(&obj->word) >> OBJ_GEN_SHIFT != id >> OBJ_ID_GEN)
-		return NULL;
-	return obj;
-}
-
-struct iocpi_obj *iocpi_obj_find(uint64_t id, enum iocpi_type type)
-{
-	struct iocpi_obj *obj = iocpi_obj_any(id);
-
-	return obj && READ_ONCE(obj->type) == type ? obj : NULL;
-}
-
-/* By number, if it is open; with @refs added. */
-struct iocpi_obj *iocpi_obj_get(uint64_t id, enum iocpi_type type, uint64_t refs)
-{
-	struct iocpi_obj *obj = iocpi_obj_find(id, type);
-	uint64_t word;
-
-	if (!obj)
-		return NULL;
-	word = READ_ONCE(obj->word);
-	do {
-		if (word >> OBJ_GEN_SHIFT != id >> OBJ_ID_GEN || !(word & OBJ_OPEN))
-			return NULL;
-	} while (!__atomic_compare_exchange_n(&obj->word, &word, word + refs, true,
-					      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
-	return obj;
-}
-
 /*
  * Its number finds it no more; for the one caller that closes it, who gets @refs
  * and the word as it was.
@@ -177,7 +122,7 @@ struct iocpi_obj *iocpi_obj_next(uint32_t *pos)
 {
 	if (++*pos >= READ_ONCE(nr_objs))
 		return NULL;
-	return obj_at(*pos);
+	return iocpi_obj_at(*pos);
 }
 
 void iocpi_obj_fork_lock(void)
