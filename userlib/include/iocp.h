@@ -248,14 +248,19 @@ int iocp_set_modes(struct iocp_port *port, const struct iocp_assoc *assoc, uint3
 static inline void iocp_prep(struct iocp_op *op, uint16_t opcode, const struct iocp_assoc *assoc,
 			     const void *addr, uint64_t len, uint64_t off, const void *overlapped)
 {
-	memset(op, 0, sizeof(*op));
 	op->opcode = opcode;
+	op->flags = 0;
+	op->op_flags = 0;
 	op->assoc = assoc ? assoc->index : IOCP_NO_ASSOC;
 	op->assoc_gen = assoc ? assoc->gen : 0;
 	op->overlapped = (uintptr_t)overlapped;
 	op->addr = (uintptr_t)addr;
 	op->len = len;
 	op->off = off;
+	op->aux = 0;
+	op->buf_index = 0;
+	op->ioprio = 0;
+	op->aux2 = 0;
 }
 
 /** iocp_prep_read() - read @len bytes at @off; streams ignore the offset. */

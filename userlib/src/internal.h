@@ -17,11 +17,14 @@
 #ifndef IOCPI_INTERNAL_H
 #define IOCPI_INTERNAL_H
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #include <iocp.h>
 
@@ -397,7 +400,57 @@ struct iocp_port {
 	struct list node;
 };
 
-int iocpi_port_call(const struct iocp_port *port, unsigned long request, void *arg);
+/* One call of the device, with errno left alone.  -errno, or what it returns. */
+static inline int iocpi_port_call(const struct iocp_port *port, unsigned long request, void *arg)
+{
+#ifdef __x86_64__
+	long ret;
+
+	asm volatile("syscall" : "=a"(ret)
+		     : "0"((long)SYS_ioctl), "D"((long)port->fd), "S"(request), "d"(arg)
+		     : "rcx", "r11", "memory");
+	return ret;
+#else
+	int saved = errno, ret = ioctl(port->fd, request, arg);
+
+	if (ret < 0)
+		ret = -errno;
+	errno = saved;
+	return ret;
+#endif
+}
+
+/* submit.c */
+int iocpi_enter(struct iocp_port *port, struct iocp_enter *e);
+
+/* All of it, one by one: clearing it first would take longer than everything else here. */
+static inline void iocpi_enter_init(struct iocp_enter *e, const struct iocp_op *ops,
+				    unsigned int nr_ops, struct iocp_result *results,
+				    struct iocp_packet *packets, unsigned int nr_packets,
+				    uint64_t deadline, uint32_t flags)
+{
+	e->size = sizeof(*e);
+	e->flags = flags;
+	e->ops = (uintptr_t)ops;
+	e->results = (uintptr_t)results;
+	e->nr_ops = nr_ops;
+	e->op_size = sizeof(*ops);
+	e->packets = (uintptr_t)packets;
+	e->nr_packets = nr_packets;
+	e->packet_size = sizeof(*packets);
+	e->deadline = deadline;
+	e->sigmask = 0;
+	e->sigmask_size = 0;
+	e->resv0 = 0;
+	e->resv1 = 0;
+	e->first_id = 0;
+	e->nr_consumed = 0;
+	e->nr_taken = 0;
+	e->wait_error = 0;
+	e->state = 0;
+	e->resv2 = 0;
+}
+
 void iocpi_port_fork_lock(void);
 void iocpi_port_fork_unlock(void);
 void iocpi_port_fork_child(void);
@@ -406,6 +459,7 @@ void iocpi_port_fork_child(void);
 #define RING_BATCH	16		/* A5: the most that one CAS takes */
 #define RING_ENTER	(-1)		/* iocpi_ring_take(): only the kernel can tell */
 int iocpi_ring_take(const struct iocpi_ring *ring, struct iocp_packet *packets, unsigned int nr);
+int iocpi_take_one(struct iocp_port *port, struct iocp_packet *packet);
 int iocpi_take_active(struct iocp_port *port, struct iocp_packet *packets, unsigned int nr);
 
 /* pool.c */

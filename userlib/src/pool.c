@@ -97,18 +97,18 @@ static bool pool_retire(struct iocp_pool *pool, enum retire why)
 	return true;
 }
 
-static int pool_next(struct iocp_pool *pool, struct iocp_packet *packet)
+/* From the kernel: where the ring has nothing, or others have to have their turn first. */
+static __attribute__((noinline)) int pool_wait(struct iocp_pool *pool, struct iocp_packet *packet)
 {
-	struct iocp_enter e = { .nr_packets = 1, .deadline = IOCP_FOREVER };
+	uint64_t deadline = IOCP_FOREVER;
+	struct iocp_enter e;
 	int ret;
 
-	if (iocpi_take_active(pool->port, packet, 1) == 1)
-		return 1;
-	e.packets = (uintptr_t)packet;
 	if (!READ_ONCE(pool->keep_threads) &&
 	    READ_ONCE(pool->nr_threads) > READ_ONCE(pool->min_threads))
-		e.deadline = iocp_deadline_ns(pool->idle_ns);
-	ret = iocp_enter(pool->port, &e);
+		deadline = iocp_deadline_ns(pool->idle_ns);
+	iocpi_enter_init(&e, NULL, 0, NULL, packet, 1, deadline, 0);
+	ret = iocpi_enter(pool->port, &e);
 	if (ret > 0 && e.state & (IOCP_ENTER_LAST_WAITER | IOCP_ENTER_WANT_THREAD))
 		pool_grow(pool);
 	return ret;
@@ -150,7 +150,9 @@ static void *pool_worker(void *arg)
 		if (READ_ONCE(pool->nr_threads) > READ_ONCE(pool->max_threads) &&
 		    pool_retire(pool, RETIRE_SURPLUS))
 			return NULL;
-		ret = pool_next(pool, &packet);
+		ret = iocpi_take_one(pool->port, &packet);
+		if (unlikely(ret != 1))
+			ret = pool_wait(pool, &packet);
 		if (likely(ret > 0)) {
 			pool_dispatch(&packet);
 		} else if (ret == -ETIME || ret == -ESHUTDOWN) {

@@ -18,17 +18,6 @@ static pthread_mutex_t ports_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list ports = { &ports, &ports };
 static uint64_t next_serial;
 
-int iocpi_port_call(const struct iocp_port *port, unsigned long request, void *arg)
-{
-	int saved = errno, ret;
-
-	ret = ioctl(port->fd, request, arg);
-	if (ret < 0)
-		ret = -errno;
-	errno = saved;
-	return ret;
-}
-
 /* A ring that cannot be mapped is no reason to fail: ENTER serves everything. */
 static void port_map_ring(struct iocp_port *port, const struct iocp_setup *setup)
 {

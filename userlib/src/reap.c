@@ -11,16 +11,52 @@
 
 #include "internal.h"
 
-/* As words, each read atomically: the kernel may be overwriting a slot we lost. */
-static void ring_copy(struct iocp_packet *to, const struct iocp_packet *from)
+/* A word, read at once: the kernel may be overwriting a slot we lost. */
+static inline void ring_copy_word(struct iocp_packet *to, const struct iocp_packet *from, size_t i)
 {
-	const uint64_t *src = (const uint64_t *)from;
-	uint64_t word[sizeof(*to) / sizeof(uint64_t)];
+	uint64_t word = READ_ONCE(((const uint64_t *)from)[i]);
+
+	memcpy((char *)to + i * sizeof(word), &word, sizeof(word));
+}
+
+static inline void ring_copy(struct iocp_packet *to, const struct iocp_packet *from)
+{
+	_Static_assert(sizeof(*to) == 4 * sizeof(uint64_t), "four words");
+	ring_copy_word(to, from, 0);
+	ring_copy_word(to, from, 1);
+	ring_copy_word(to, from, 2);
+	ring_copy_word(to, from, 3);
+}
+
+#define RING_AGAIN	(-2)		/* ring_try(): others were faster */
+
+static inline int ring_try(const struct iocpi_ring *ring, struct iocp_packet *packets,
+			   unsigned int nr)
+{
+	uint64_t head, tail;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(word); i++)
-		word[i] = READ_ONCE(src[i]);
-	memcpy(to, word, sizeof(*to));
+	if (unlikely(load_acquire(ring->must_enter)))
+		return RING_ENTER;
+	head = load_acquire(ring->head);
+	tail = load_acquire(ring->tail);
+	if ((int64_t)(tail - head) <= 0) {
+		if (load_acquire(ring->more))
+			return RING_ENTER;
+		/*
+		 * The kernel may have moved its list into the ring between
+		 * the two reads: then there was always a packet.
+		 */
+		return load_acquire(ring->tail) != tail ? RING_AGAIN : 0;
+	}
+	if (nr > tail - head)
+		nr = tail - head;
+	for (i = 0; i < nr; i++)
+		ring_copy(&packets[i], &ring->packets[(head + i) & (ring->entries - 1)]);
+	if (__atomic_compare_exchange_n(ring->head, &head, head + nr, false,
+					__ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		return nr;
+	return RING_AGAIN;
 }
 
 /*
@@ -29,35 +65,14 @@ static void ring_copy(struct iocp_packet *to, const struct iocp_packet *from)
  */
 int iocpi_ring_take(const struct iocpi_ring *ring, struct iocp_packet *packets, unsigned int nr)
 {
-	uint64_t head, tail;
-	unsigned int i;
+	int ret;
 
 	if (nr > RING_BATCH)
 		nr = RING_BATCH;
-	for (;;) {
-		if (load_acquire(ring->must_enter))
-			return RING_ENTER;
-		head = load_acquire(ring->head);
-		tail = load_acquire(ring->tail);
-		if ((int64_t)(tail - head) <= 0) {
-			if (load_acquire(ring->more))
-				return RING_ENTER;
-			/*
-			 * The kernel may have moved its list into the ring between
-			 * the two reads: then there was always a packet.
-			 */
-			if (load_acquire(ring->tail) != tail)
-				continue;
-			return 0;
-		}
-		if (nr > tail - head)
-			nr = tail - head;
-		for (i = 0; i < nr; i++)
-			ring_copy(&packets[i], &ring->packets[(head + i) & (ring->entries - 1)]);
-		if (__atomic_compare_exchange_n(ring->head, &head, head + nr, false,
-						__ATOMIC_RELEASE, __ATOMIC_RELAXED))
-			return nr;
-	}
+	do {
+		ret = ring_try(ring, packets, nr);
+	} while (ret == RING_AGAIN);
+	return ret;
 }
 
 /* The same under the rule who may: only a thread that is active in this port. */
@@ -72,28 +87,38 @@ int iocpi_take_active(struct iocp_port *port, struct iocp_packet *packets, unsig
 	return ret;
 }
 
+/* As iocpi_take_active(), for workers: one packet, and nothing in the way. */
+int iocpi_take_one(struct iocp_port *port, struct iocp_packet *packet)
+{
+	int ret;
+
+	if (unlikely(!port->ring.entries || iocpi_self.active_port != port->serial))
+		return RING_ENTER;
+	do {
+		ret = ring_try(&port->ring, packet, 1);
+	} while (unlikely(ret == RING_AGAIN));
+	hear_port(port);
+	return ret;
+}
+
 static int take(struct iocp_port *port, struct iocp_packet *packets, unsigned int nr,
 		uint64_t deadline, uint32_t flags)
 {
-	struct iocp_enter e = {
-		.flags = flags,
-		.packets = (uintptr_t)packets,
-		.nr_packets = nr,
-		.deadline = deadline,
-	};
+	struct iocp_enter e;
 	int ret;
 
 	if (!nr)
 		return -EINVAL;
 	if (nr > IOCP_MAX_BATCH)
-		e.nr_packets = nr = IOCP_MAX_BATCH;
+		nr = IOCP_MAX_BATCH;
 	ret = iocpi_take_active(port, packets, nr);
 	if (ret > 0)
 		return ret;
 	/* Polling an empty port: it can be seen from here. */
 	if (!ret && deadline == IOCP_NOWAIT)
 		return -ETIME;
-	return iocp_enter(port, &e);
+	iocpi_enter_init(&e, NULL, 0, NULL, packets, nr, deadline, flags);
+	return iocpi_enter(port, &e);
 }
 
 int iocp_reap(struct iocp_port *port, struct iocp_packet *packets, unsigned int nr,

@@ -34,16 +34,11 @@ uint64_t iocp_deadline_ms(int64_t ms)
  * wait of this port that brought packets until the next wait of any port.  A
  * guest's wait leaves the thread where it was.
  */
-int iocp_enter(struct iocp_port *port, struct iocp_enter *e)
+int iocpi_enter(struct iocp_port *port, struct iocp_enter *e)
 {
 	uint64_t active = iocpi_self.active_port;
 	int ret;
 
-	e->size = sizeof(*e);
-	if (!e->op_size)
-		e->op_size = sizeof(struct iocp_op);
-	if (!e->packet_size)
-		e->packet_size = sizeof(struct iocp_packet);
 	if (e->nr_packets)
 		iocpi_self.active_port = 0;
 	tell_port(port);
@@ -56,22 +51,32 @@ int iocp_enter(struct iocp_port *port, struct iocp_enter *e)
 	return ret;
 }
 
+int iocp_enter(struct iocp_port *port, struct iocp_enter *e)
+{
+	e->size = sizeof(*e);
+	if (!e->op_size)
+		e->op_size = sizeof(struct iocp_op);
+	if (!e->packet_size)
+		e->packet_size = sizeof(struct iocp_packet);
+	return iocpi_enter(port, e);
+}
+
 int iocp_submit(struct iocp_port *port, const struct iocp_op *ops, unsigned int nr,
 		struct iocp_result *results)
 {
-	struct iocp_enter e = {
-		.ops = (uintptr_t)ops,
-		.results = (uintptr_t)results,
-		.nr_ops = nr,
-	};
+	struct iocp_enter e;
+	unsigned int i;
 	int ret;
 
-	if (!nr)
+	if (unlikely(!nr))
 		return 0;
+	iocpi_enter_init(&e, ops, nr, results, NULL, 0, IOCP_NOWAIT, 0);
 	/* Results that stay unwritten mean QUEUED. */
-	if (results)
-		memset(results, 0, nr * sizeof(*results));
-	ret = iocp_enter(port, &e);
+	for (i = 0; results && i < nr; i++)
+		results[i] = (struct iocp_result){ .state = IOCP_RESULT_QUEUED };
+	tell_port(port);
+	ret = iocpi_port_call(port, IOCP_IOC_ENTER, &e);
+	hear_port(port);
 	return ret < 0 ? ret : (int)e.nr_consumed;
 }
 
