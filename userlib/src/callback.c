@@ -45,14 +45,6 @@ void iocpi_bound_closed(struct iocpi_bound *b, uint32_t gen, bool wait)
 		iocpi_pool_unbind(pool);
 }
 
-void iocpi_callback_begin(struct iocpi_obj *obj, uint64_t id)
-{
-	iocpi_self.callback = obj;
-	iocpi_self.callback_id = id;
-	if (unlikely(obj->extra))
-		iocpi_extra_begin(obj->extra);
-}
-
 /* 0, or -ENOMEM: not the first ones of a callback. */
 int iocpi_on_return(const struct iocpi_return *r)
 {
@@ -119,10 +111,9 @@ static unsigned int callback_end_apart(struct iocpi_obj *obj)
 	return iocpi_self.left;
 }
 
-/* STEP_DEAD as of the state machine; the object is still there only then. */
-unsigned int iocpi_callback_end(void)
+/* iocpi_callback_end(), whatever there is to do. */
+unsigned int iocpi_callback_end_any(struct iocpi_obj *obj)
 {
-	struct iocpi_obj *obj = iocpi_self.callback;
 	bool counted;
 
 	if (unlikely(obj->extra))

@@ -531,8 +531,7 @@ struct iocpi_call {
 };
 
 int iocpi_on_return(const struct iocpi_return *r);
-void iocpi_callback_begin(struct iocpi_obj *obj, uint64_t id);
-unsigned int iocpi_callback_end(void);
+unsigned int iocpi_callback_end_any(struct iocpi_obj *obj);
 
 /* io.c */
 void iocpi_io_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet);
@@ -561,6 +560,24 @@ void iocpi_extra_end(struct iocpi_extra *x);
 void iocpi_extra_hold(struct iocpi_extra *x);
 void iocpi_extra_put(struct iocpi_extra *x);
 void iocpi_obj_dead(struct iocpi_obj *obj);
+
+static inline void iocpi_callback_begin(struct iocpi_obj *obj, uint64_t id)
+{
+	iocpi_self.callback = obj;
+	iocpi_self.callback_id = id;
+	if (unlikely(obj->extra))
+		iocpi_extra_begin(obj->extra);
+}
+
+/* STEP_DEAD as of the state machine; the object is still there only then. */
+static inline unsigned int iocpi_callback_end(struct iocpi_obj *obj)
+{
+	if (unlikely(obj->extra || iocpi_self.call->returns || !iocpi_self.callback_id))
+		return iocpi_callback_end_any(obj);
+	iocpi_self.callback = NULL;
+	iocpi_self.callback_id = 0;
+	return iocpi_state_done(&obj->state);
+}
 
 /* tpio.c */
 void iocpi_tpio_dispatch(const struct iocp_packet *packet);

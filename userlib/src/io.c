@@ -29,7 +29,7 @@ void iocpi_io_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet)
 		return;
 	iocpi_callback_begin(obj, packet->key);
 	io->callback(io, io->context, packet);
-	if (iocpi_callback_end() & STEP_DEAD)
+	if (iocpi_callback_end(obj) & STEP_DEAD)
 		iocpi_bound_put(&io->bound, OBJ_OP);
 }
 

@@ -57,7 +57,7 @@ void iocpi_tpio_dispatch(const struct iocp_packet *packet)
 		iocpi_self.last_errno = c.err;
 		f->tp.callback(iocpi_instance(), f->tp.context, c.overlapped,
 			       iocp_status_to_win32(c.status), c.bytes, tpio_of(f));
-		step = iocpi_callback_end();
+		step = iocpi_callback_end(&f->obj);
 	} else if (step & STEP_STRAY) {
 		__atomic_add_fetch(&strays, 1, __ATOMIC_RELAXED);
 		iocpi_debug("completion without StartThreadpoolIo, overlapped %p",

@@ -52,7 +52,7 @@ void iocpi_work_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet
 	if (likely(step & STEP_RUN)) {
 		iocpi_callback_begin(obj, packet->key);
 		work->run(work);
-		step = iocpi_callback_end();
+		step = iocpi_callback_end(obj);
 	}
 	if (step & STEP_DEAD)
 		iocpi_obj_dead(obj);
