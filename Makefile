@@ -27,6 +27,10 @@ test:	## run all tests in a guest (TESTS="…": only these)
 test-debug: override KERNEL := 6.12-debug
 test-debug: test	## … on a kernel that checks memory and locks; it is built first
 
+test-san:	## the library's tests in a guest, with the address, undefined and thread sanitizers
+	@SAN=address,undefined $(vm)/test $(KERNEL) $(or $(TESTS),userlib)
+	@SAN=thread $(vm)/test $(KERNEL) $(or $(TESTS),userlib)
+
 test-kcsan: override KERNEL := 6.12-kcsan
 test-kcsan: test	## … on a kernel that looks for data races
 
