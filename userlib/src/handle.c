@@ -407,7 +407,7 @@ struct iocpi_obj *iocpi_handle_get(HANDLE h, const struct iocpi_handle_ops **ops
 		*ops = &handle_ops[IOCPI_THREAD];
 		return iocpi_thread_self();
 	}
-	obj = iocpi_obj_any(handle_id(h));
+	obj = iocpi_obj_target(handle_id(h));
 	type = obj ? READ_ONCE(obj->type) : IOCPI_FREE;
 	*ops = ops_of(type);
 	return *ops ? iocpi_obj_get(handle_id(h), type, OBJ_USER) : NULL;
@@ -421,15 +421,17 @@ BOOL WINAPI CloseHandle(HANDLE hObject)
 	const struct iocpi_handle_ops *ops = ops_of(type);
 
 	obj = ops ? iocpi_obj_close(id, type, OBJ_USER, &before) : NULL;
-	if (!obj)
+	if (!obj && !iocpi_dup_close(id, &obj, &before))
 		return iocpi_fail(ERROR_INVALID_HANDLE);
-	ops->close(obj, before);
+	if (obj)
+		ops_of(obj->type)->close(obj, before);
 	return TRUE;
 }
 
 void iocpi_win_fork_lock(void)
 {
 	AcquireSRWLockExclusive(&iocpi_take_lock);
+	iocpi_dup_fork_lock();
 	pthread_mutex_lock(&bind_lock);
 	iocpi_tppool_fork_lock();
 	iocpi_group_fork_lock();
@@ -442,6 +444,7 @@ void iocpi_win_fork_unlock(void)
 	iocpi_group_fork_unlock();
 	iocpi_tppool_fork_unlock();
 	pthread_mutex_unlock(&bind_lock);
+	iocpi_dup_fork_unlock();
 	ReleaseSRWLockExclusive(&iocpi_take_lock);
 }
 

@@ -4,6 +4,8 @@
  *
  * Locks, outer before inner.  None is taken between a packet's arrival and its
  * callback:
+ *	take_lock	wait.c: taking one object, or several at once
+ *	dup_lock	dup.c: how many handles an object has
  *	bind_lock	handle.c: which file is in which Windows port
  *	obj lock	obj.c: free slots of the table
  *	group_lock	tpgroup.c: who is in which cleanup group
@@ -274,15 +276,18 @@ enum iocpi_type {
 	IOCPI_MUTEX,
 	IOCPI_THREAD,
 	IOCPI_SEARCH,
+	IOCPI_ALIAS,
 };
 
 #define OBJ_USER	UINT64_C(1)			/* calls that use it now */
-#define OBJ_USERS	(((UINT64_C(1) << 20) - 1) * OBJ_USER)
-#define OBJ_OP		(UINT64_C(1) << 20)		/* what will still come back to it */
-#define OBJ_OPS		(((UINT64_C(1) << 21) - 1) * OBJ_OP)
+#define OBJ_USERS	(((UINT64_C(1) << 19) - 1) * OBJ_USER)
+#define OBJ_OP		(UINT64_C(1) << 19)		/* what will still come back to it */
+#define OBJ_OPS		(((UINT64_C(1) << 20) - 1) * OBJ_OP)
+#define OBJ_SHARED	(UINT64_C(1) << 39)		/* it had several handles; dup.c */
+#define OBJ_UNNAMED	(UINT64_C(1) << 40)		/* its own number is no handle any more */
 #define OBJ_ORPHAN	(UINT64_C(1) << 41)		/* its packets are lost */
 #define OBJ_TPIO	(UINT64_C(1) << 42)		/* it has a TP_IO */
-#define OBJ_OPEN	(UINT64_C(1) << 43)		/* can be found by number */
+#define OBJ_OPEN	(UINT64_C(1) << 43)		/* can be found by a number */
 #define OBJ_GEN_SHIFT	44
 #define OBJ_GEN_BITS	20
 #define OBJ_REFS	((UINT64_C(1) << OBJ_GEN_SHIFT) - 1)
@@ -295,7 +300,8 @@ enum iocpi_type {
 struct iocpi_obj {
 	uint64_t word;
 	uint32_t index;
-	uint32_t type;			/* enum iocpi_type */
+	uint16_t type;			/* enum iocpi_type */
+	uint16_t handles;		/* dup.c: of a shared one */
 	struct iocpi_state state;	/* of its callbacks; here because late looks must be safe */
 	union {
 		struct iocpi_obj *next_free;	/* of a free slot, under the lock */
@@ -314,6 +320,11 @@ void iocpi_obj_open(struct iocpi_obj *obj, uint64_t refs);
 void iocpi_obj_free(struct iocpi_obj *obj);
 struct iocpi_obj *iocpi_obj_close(uint64_t id, enum iocpi_type type, uint64_t refs,
 				  uint64_t *before);
+struct iocpi_obj *iocpi_obj_close_last(struct iocpi_obj *obj, uint64_t refs, uint64_t *before);
+struct iocpi_obj *iocpi_obj_target(uint64_t id);
+struct iocpi_obj *iocpi_obj_get_alias(uint64_t id, enum iocpi_type type, uint64_t refs);
+uint64_t iocpi_obj_share(struct iocpi_obj *obj);
+struct iocpi_obj *iocpi_obj_unname(uint64_t id);
 uint64_t iocpi_obj_put(struct iocpi_obj *obj, uint64_t refs);
 struct iocpi_obj *iocpi_obj_next(uint32_t *pos);
 void iocpi_obj_fork_lock(void);
@@ -368,10 +379,11 @@ static inline struct iocpi_obj *iocpi_obj_get(uint64_t id, enum iocpi_type type,
 	uint64_t word;
 
 	if (unlikely(!obj))
-		return NULL;
+		return iocpi_obj_get_alias(id, type, refs);
 	word = READ_ONCE(obj->word);
 	do {
-		if (word >> OBJ_GEN_SHIFT != id >> OBJ_ID_GEN || !(word & OBJ_OPEN))
+		if (word >> OBJ_GEN_SHIFT != id >> OBJ_ID_GEN ||
+		    (word & (OBJ_OPEN | OBJ_UNNAMED)) != OBJ_OPEN)
 			return NULL;
 	} while (!__atomic_compare_exchange_n(&obj->word, &word, word + refs, true,
 					      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));

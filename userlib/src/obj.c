@@ -58,7 +58,7 @@ struct iocpi_obj *iocpi_obj_alloc(enum iocpi_type type)
 		return NULL;
 	memset(obj + 1, 0, IOCPI_OBJ_SIZE - sizeof(*obj));
 	obj->extra = NULL;
-	WRITE_ONCE(obj->state.word, STATE_CLOSED);
+	store_release(&obj->state.word, STATE_CLOSED);
 	WRITE_ONCE(obj->type, type);
 	return obj;
 }
@@ -88,27 +88,100 @@ void iocpi_obj_free(struct iocpi_obj *obj)
 	pthread_mutex_unlock(&obj_lock);
 }
 
+static bool word_is(uint64_t word, uint64_t id, uint64_t mask, uint64_t flags)
+{
+	return word >> OBJ_GEN_SHIFT == id >> OBJ_ID_GEN && (word & mask) == flags;
+}
+
+/* What an alias stands for (its state's word), or 0: it is none, or not open. */
+static uint64_t alias_target(struct iocpi_obj *obj, uint64_t id)
+{
+	uint64_t target = load_acquire(&obj->state.word);
+
+	/* The slot is what it was when the target was read. */
+	if (READ_ONCE(obj->type) != IOCPI_ALIAS ||
+	    !word_is(load_acquire(&obj->word), id, OBJ_OPEN, OBJ_OPEN))
+		return 0;
+	return target;
+}
+
+/* By its number or an alias's, without a reference. */
+struct iocpi_obj *iocpi_obj_target(uint64_t id)
+{
+	struct iocpi_obj *obj = iocpi_obj_any(id);
+
+	if (!obj || likely(READ_ONCE(obj->type) != IOCPI_ALIAS))
+		return obj;
+	return iocpi_obj_any(alias_target(obj, id));
+}
+
+/* Makes *word, if it has @id's generation and (*word & @mask) == @flags, what it says. */
+static bool obj_update(struct iocpi_obj *obj, uint64_t id, uint64_t mask, uint64_t flags,
+		       uint64_t clear, uint64_t add, uint64_t *before)
+{
+	uint64_t word = READ_ONCE(obj->word);
+
+	do {
+		if (!word_is(word, id, mask, flags))
+			return false;
+	} while (!__atomic_compare_exchange_n(&obj->word, &word, (word & ~clear) + add, true,
+					      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	if (before)
+		*before = word;
+	return true;
+}
+
+/* The same for a number that is not of that type: an alias's gives its target. */
+struct iocpi_obj *iocpi_obj_get_alias(uint64_t id, enum iocpi_type type, uint64_t refs)
+{
+	struct iocpi_obj *obj = iocpi_obj_find(id, IOCPI_ALIAS);
+
+	id = obj ? alias_target(obj, id) : 0;
+	obj = iocpi_obj_find(id, type);
+	return obj && obj_update(obj, id, OBJ_OPEN, OBJ_OPEN, 0, refs, NULL) ? obj : NULL;
+}
+
 /*
  * Its number finds it no more; for the one caller that closes it, who gets @refs
- * and the word as it was.
+ * and the word as it was.  Not for what has several handles.
  */
 struct iocpi_obj *iocpi_obj_close(uint64_t id, enum iocpi_type type, uint64_t refs,
 				  uint64_t *before)
 {
 	struct iocpi_obj *obj = iocpi_obj_find(id, type);
-	uint64_t word;
 
-	if (!obj)
-		return NULL;
-	word = READ_ONCE(obj->word);
-	do {
-		if (word >> OBJ_GEN_SHIFT != id >> OBJ_ID_GEN || !(word & OBJ_OPEN))
-			return NULL;
-	} while (!__atomic_compare_exchange_n(&obj->word, &word, (word & ~OBJ_OPEN) + refs, true,
-					      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
-	if (before)
-		*before = word;
+	return obj && obj_update(obj, id, OBJ_OPEN | OBJ_SHARED, OBJ_OPEN, OBJ_OPEN, refs,
+				 before) ? obj : NULL;
+}
+
+/* The same for the last of several; the caller knows that the object is open. */
+struct iocpi_obj *iocpi_obj_close_last(struct iocpi_obj *obj, uint64_t refs, uint64_t *before)
+{
+	obj_update(obj, iocpi_obj_id(obj), OBJ_OPEN, OBJ_OPEN, OBJ_OPEN | OBJ_SHARED | OBJ_UNNAMED,
+		   refs, before);
 	return obj;
+}
+
+/* Its handles will be counted; the caller holds it.  Returns the word as it was. */
+uint64_t iocpi_obj_share(struct iocpi_obj *obj)
+{
+	uint64_t word = READ_ONCE(obj->word);
+
+	while (word & OBJ_OPEN &&
+	       !__atomic_compare_exchange_n(&obj->word, &word, word | OBJ_SHARED, true,
+					    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		;
+	return word;
+}
+
+/* The number of one with several handles is none any more.  NULL: it was none. */
+struct iocpi_obj *iocpi_obj_unname(uint64_t id)
+{
+	struct iocpi_obj *obj = iocpi_obj_any(id);
+	uint64_t mask = OBJ_OPEN | OBJ_SHARED | OBJ_UNNAMED;
+
+	return obj && obj_update(obj, id, mask, OBJ_OPEN | OBJ_SHARED, 0, OBJ_UNNAMED, NULL) ?
+	       obj : NULL;
 }
 
 /* Gives @refs back.  Returns the word as it is now: OBJ_REFS all zero: free it. */

@@ -187,6 +187,11 @@ void iocpi_internal_fork_lock(void);
 void iocpi_internal_fork_unlock(void);
 void iocpi_internal_fork_child(void);
 
+/* dup.c */
+bool iocpi_dup_close(uint64_t id, struct iocpi_obj **last, uint64_t *before);
+void iocpi_dup_fork_lock(void);
+void iocpi_dup_fork_unlock(void);
+
 /*
  * event.c - what is signalled by an eventfd that can be read.
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Events, semaphores and waiting for one, any or all of several: what needs no port. */
+/* Events, semaphores, waiting for one, any or all of several, DuplicateHandle. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -396,6 +396,118 @@ static void all_against_takers(void **state)
 	}
 }
 
+static HANDLE duplicate(HANDLE h)
+{
+	HANDLE dup = NULL, self = GetCurrentProcess();
+
+	assert_true(DuplicateHandle(self, h, self, &dup, 0, FALSE, DUPLICATE_SAME_ACCESS));
+	assert_non_null(dup);
+	assert_ptr_not_equal(dup, h);
+	return dup;
+}
+
+/* CP-9: the same object, and each handle is closed for itself. */
+static void duplicates_are_the_same_object(void **state)
+{
+	HANDLE e = event(FALSE, FALSE), a = duplicate(e), b = duplicate(a), twice[2] = { a, b };
+	HANDLE self = GetCurrentProcess(), t = NULL;
+	LONG before;
+
+	(void)state;
+	SetLastError(LAST);
+	assert_ptr_not_equal(a, b);
+	assert_true(SetEvent(a));
+	assert_int_equal(WaitForSingleObject(e, 0), WAIT_OBJECT_0);
+	assert_int_equal(WaitForSingleObject(b, 0), WAIT_TIMEOUT);
+	assert_int_equal(GetLastError(), LAST);
+	fails_with(ERROR_INVALID_HANDLE, ReleaseSemaphore(a, 1, &before));
+	wait_fails_with(ERROR_INVALID_PARAMETER, WaitForMultipleObjects(2, twice, TRUE, 0));
+
+	assert_true(CloseHandle(e));		/* the first is not special */
+	fails_with(ERROR_INVALID_HANDLE, SetEvent(e));
+	fails_with(ERROR_INVALID_HANDLE, CloseHandle(e));
+	wait_fails_with(ERROR_INVALID_HANDLE, WaitForSingleObject(e, 0));
+	fails_with(ERROR_INVALID_HANDLE, DuplicateHandle(self, e, self, &t, 0, FALSE, 0));
+	assert_null(t);
+	assert_true(SetEvent(b));
+	assert_int_equal(WaitForSingleObject(a, 0), WAIT_OBJECT_0);
+	assert_true(DuplicateHandle(self, a, self, &t, 0, FALSE, DUPLICATE_CLOSE_SOURCE));
+	fails_with(ERROR_INVALID_HANDLE, CloseHandle(a));
+	assert_true(CloseHandle(b));
+	assert_true(SetEvent(t));
+	assert_int_equal(WaitForSingleObject(t, 0), WAIT_OBJECT_0);
+	fails_with(ERROR_INVALID_PARAMETER, DuplicateHandle(self, t, self, &e, 0, FALSE, 4));
+	fails_with(ERROR_INVALID_HANDLE, DuplicateHandle(t, t, self, &e, 0, FALSE, 0));
+	fails_with(ERROR_INVALID_HANDLE, DuplicateHandle(self, t, NULL, &e, 0, FALSE, 0));
+	assert_true(DuplicateHandle(self, t, NULL, NULL, 0, FALSE, DUPLICATE_CLOSE_SOURCE));
+	fails_with(ERROR_INVALID_HANDLE, CloseHandle(t));
+	assert_null(iocpi_obj_find(handle_id(e), IOCPI_EVENT));
+
+	/* The last close of a single duplicate by way of the first handle. */
+	e = event(TRUE, TRUE);
+	a = duplicate(e);
+	assert_true(CloseHandle(a));
+	assert_int_equal(WaitForSingleObject(e, 0), WAIT_OBJECT_0);
+	a = duplicate(e);
+	assert_true(CloseHandle(e));
+	assert_int_equal(WaitForSingleObject(a, 0), WAIT_OBJECT_0);
+	assert_true(CloseHandle(a));
+}
+
+/*
+ * Threads duplicate and close handles of whatever the shared slots hold.  Everything
+ * that was closed is closed, once, and nothing else is.
+ */
+static HANDLE slots[4];
+static uint32_t duplicated, closed;
+
+static void *shuffle(void *arg)
+{
+	HANDLE self = GetCurrentProcess(), h;
+	unsigned int seed = (intptr_t)arg;
+	int i;
+
+	for (i = 0; i < 3000; i++) {
+		HANDLE *from = &slots[rand_r(&seed) % 4], *to = &slots[rand_r(&seed) % 4];
+
+		if (!DuplicateHandle(self, READ_ONCE(*from), self, &h, 0, FALSE, 0))
+			continue;
+		__atomic_fetch_add(&duplicated, 1, __ATOMIC_RELAXED);
+		SetEvent(h);
+		h = __atomic_exchange_n(to, h, __ATOMIC_RELAXED);
+		assert_true(CloseHandle(h));
+		assert_false(CloseHandle(h));
+		__atomic_fetch_add(&closed, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void duplicates_under_threads(void **state)
+{
+	int probe = open("/dev/null", O_RDONLY | O_CLOEXEC), fd;
+	void *threads[4];
+	intptr_t i;
+
+	(void)state;
+	close(probe);
+	for (i = 0; i < 4; i++)
+		slots[i] = event(TRUE, TRUE);
+	for (i = 0; i < 4; i++)
+		threads[i] = run_thread(shuffle, (void *)(i + 1));
+	for (i = 0; i < 4; i++)
+		join_thread(threads[i]);
+	assert_int_equal(duplicated, closed);
+	assert_true(duplicated > 100);
+	for (i = 0; i < 4; i++) {
+		assert_int_equal(WaitForSingleObject(slots[i], 0), WAIT_OBJECT_0);
+		assert_true(CloseHandle(slots[i]));
+	}
+	/* all descriptors are back */
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fd, probe);
+	close(fd);
+}
+
 /* The child has none of it, and can make its own. */
 static void fork_ends_the_objects(void **state)
 {
@@ -432,6 +544,8 @@ int main(void)
 		cmocka_unit_test(sleepers_wake),
 		cmocka_unit_test(closing_does_not_end_a_wait),
 		cmocka_unit_test(all_against_takers),
+		cmocka_unit_test(duplicates_are_the_same_object),
+		cmocka_unit_test(duplicates_under_threads),
 		cmocka_unit_test(fork_ends_the_objects),
 	};
 

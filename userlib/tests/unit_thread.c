@@ -201,6 +201,54 @@ static void current_thread(void **state)
 	fails_with(ERROR_INVALID_HANDLE, SetEvent(GetCurrentThread()));
 }
 
+/* A handle of the thread itself, for others; also when it had one that was closed. */
+static DWORD WINAPI give_handle(LPVOID arg)
+{
+	HANDLE self = GetCurrentProcess(), *handles = arg;
+
+	assert_int_equal(WaitForSingleObject(go, INFINITE), WAIT_OBJECT_0);
+	assert_true(DuplicateHandle(self, GetCurrentThread(), self, &handles[0], 0, FALSE, 0));
+	assert_true(CloseHandle(handles[0]));
+	assert_true(DuplicateHandle(self, GetCurrentThread(), self, &handles[0], 0, FALSE, 0));
+	assert_true(DuplicateHandle(self, handles[0], self, &handles[1], 0, FALSE, 0));
+	assert_true(SetEvent(handles[2]));
+	return 9;
+}
+
+static void *give_handle_posix(void *arg)
+{
+	return (void *)(uintptr_t)give_handle(arg);
+}
+
+static void duplicates_of_the_current_thread(void **state)
+{
+	HANDLE h[3] = { NULL, NULL, CreateEventA(NULL, FALSE, FALSE, NULL) };
+	pthread_t posix;
+	DWORD code;
+	int i;
+
+	(void)state;
+	go = CreateEventA(NULL, TRUE, FALSE, NULL);
+	for (i = 0; i < 2; i++) {
+		if (i)
+			assert_int_equal(pthread_create(&posix, NULL, give_handle_posix, h), 0);
+		else
+			assert_true(CloseHandle(start(give_handle, h)));
+		assert_true(SetEvent(go));
+		assert_int_equal(WaitForSingleObject(h[2], INFINITE), WAIT_OBJECT_0);
+		assert_int_equal(WaitForSingleObject(h[1], INFINITE), WAIT_OBJECT_0);
+		assert_int_not_equal(GetThreadId(h[1]), GetCurrentThreadId());
+		assert_int_equal(GetThreadId(h[1]), GetThreadId(h[0]));
+		assert_true(CloseHandle(h[0]));
+		assert_true(GetExitCodeThread(h[1], &code));
+		assert_int_equal(code, i ? 0 : 9);
+		assert_true(CloseHandle(h[1]));
+		fails_with(ERROR_INVALID_HANDLE, CloseHandle(h[1]));
+	}
+	assert_int_equal(pthread_join(posix, NULL), 0);
+	assert_true(CloseHandle(h[2]) && CloseHandle(go));
+}
+
 static HANDLE mutex(BOOL owned)
 {
 	HANDLE m = CreateMutexA(NULL, owned, NULL);
@@ -397,6 +445,7 @@ int main(void)
 		cmocka_unit_test(handles_may_be_closed_first),
 		cmocka_unit_test(waits_for_all_threads),
 		cmocka_unit_test(current_thread),
+		cmocka_unit_test(duplicates_of_the_current_thread),
 		cmocka_unit_test(mutex_is_recursive),
 		cmocka_unit_test(owned_mutexes_can_be_closed),
 		cmocka_unit_test(mutex_is_abandoned),

@@ -314,6 +314,8 @@ int iocp_last_errno(void);
 /**
  * CloseHandle() - close a handle of any kind.
  *
+ * Where the object has another handle (DuplicateHandle()) nothing else happens.  The
+ * last one:
  * File: what is in flight is cancelled and its completions come as usual, with a
  * port also after this call: 995, of pipes 109, of sockets 1236 (OV-30); without
  * a port, OVERLAPPEDs are final once HasOverlappedIoCompleted() says so.  Nothing
@@ -326,6 +328,24 @@ int iocp_last_errno(void);
  * Return: TRUE; FALSE with 6 not a handle or closed already.
  */
 BOOL WINAPI CloseHandle(HANDLE hObject);
+
+#define DUPLICATE_CLOSE_SOURCE	0x1U
+#define DUPLICATE_SAME_ACCESS	0x2U
+
+/**
+ * DuplicateHandle() - another handle of the same object (CP-9).
+ * @hSourceProcessHandle, @hTargetProcessHandle: GetCurrentProcess()
+ * @hSourceHandle: of any kind; also GetCurrentThread(), which gives one that is good
+ *	in other threads
+ * @lpTargetHandle: gets the new one; may be NULL with DUPLICATE_CLOSE_SOURCE
+ * @dwDesiredAccess: not looked at: all handles of an object may do the same
+ * @dwOptions: DUPLICATE_CLOSE_SOURCE closes the source, also where the call fails
+ *
+ * Return: TRUE; FALSE with 6 another process or a bad handle, 87 another option, 8.
+ */
+BOOL WINAPI DuplicateHandle(HANDLE hSourceProcessHandle, HANDLE hSourceHandle,
+			    HANDLE hTargetProcessHandle, LPHANDLE lpTargetHandle,
+			    DWORD dwDesiredAccess, BOOL bInheritHandle, DWORD dwOptions);
 
 /*
  * Libraries
