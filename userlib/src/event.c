@@ -118,16 +118,28 @@ HANDLE iocpi_sync_open(struct iocpi_sync *s, uint64_t refs)
 	return (HANDLE)(uintptr_t)iocpi_obj_id(&s->obj);
 }
 
+static HANDLE event_create(BOOL manual, BOOL set, const void *name)
+{
+	struct iocpi_sync *e = iocpi_sync_create(IOCPI_EVENT, name, set ? 1 : 0, 0);
+
+	if (!e)
+		return NULL;
+	e->consume = !manual;
+	return iocpi_sync_open(e, 0);
+}
+
 HANDLE WINAPI CreateEventA(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset,
 			   BOOL bInitialState, LPCSTR lpName)
 {
-	struct iocpi_sync *e = iocpi_sync_create(IOCPI_EVENT, lpName, bInitialState ? 1 : 0, 0);
-
 	(void)lpEventAttributes;
-	if (!e)
-		return NULL;
-	e->consume = !bManualReset;
-	return iocpi_sync_open(e, 0);
+	return event_create(bManualReset, bInitialState, lpName);
+}
+
+HANDLE WINAPI CreateEventW(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset,
+			   BOOL bInitialState, LPCWSTR lpName)
+{
+	(void)lpEventAttributes;
+	return event_create(bManualReset, bInitialState, lpName);
 }
 
 BOOL WINAPI SetEvent(HANDLE hEvent)
@@ -154,23 +166,35 @@ BOOL WINAPI ResetEvent(HANDLE hEvent)
 	return TRUE;
 }
 
-HANDLE WINAPI CreateSemaphoreA(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount,
-			       LONG lMaximumCount, LPCSTR lpName)
+static HANDLE semaphore_create(LONG initial, LONG maximum, const void *name)
 {
 	struct iocpi_sync *s;
 
-	(void)lpSemaphoreAttributes;
-	if (lInitialCount < 0 || lMaximumCount <= 0 || lInitialCount > lMaximumCount) {
+	if (initial < 0 || maximum <= 0 || initial > maximum) {
 		iocpi_fail(ERROR_INVALID_PARAMETER);
 		return NULL;
 	}
-	s = iocpi_sync_create(IOCPI_SEMAPHORE, lpName, lInitialCount, EFD_SEMAPHORE);
+	s = iocpi_sync_create(IOCPI_SEMAPHORE, name, initial, EFD_SEMAPHORE);
 	if (!s)
 		return NULL;
 	s->consume = true;
-	s->sem.max = lMaximumCount;
-	s->sem.count = lInitialCount;
+	s->sem.max = maximum;
+	s->sem.count = initial;
 	return iocpi_sync_open(s, 0);
+}
+
+HANDLE WINAPI CreateSemaphoreA(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount,
+			       LONG lMaximumCount, LPCSTR lpName)
+{
+	(void)lpSemaphoreAttributes;
+	return semaphore_create(lInitialCount, lMaximumCount, lpName);
+}
+
+HANDLE WINAPI CreateSemaphoreW(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount,
+			       LONG lMaximumCount, LPCWSTR lpName)
+{
+	(void)lpSemaphoreAttributes;
+	return semaphore_create(lInitialCount, lMaximumCount, lpName);
 }
 
 /* What the kernel's waits have taken nobody counted.  iocpi_take_lock is exclusive. */

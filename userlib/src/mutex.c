@@ -76,18 +76,30 @@ void iocpi_mutex_close(struct iocpi_obj *obj, uint64_t before)
 	iocpi_sync_put(obj);
 }
 
-HANDLE WINAPI CreateMutexA(LPSECURITY_ATTRIBUTES lpMutexAttributes, BOOL bInitialOwner,
-			   LPCSTR lpName)
+static HANDLE mutex_create(BOOL owned, const void *name)
 {
-	struct iocpi_sync *s = iocpi_sync_create(IOCPI_MUTEX, lpName, bInitialOwner ? 0 : 1, 0);
+	struct iocpi_sync *s = iocpi_sync_create(IOCPI_MUTEX, name, owned ? 0 : 1, 0);
 
-	(void)lpMutexAttributes;
 	if (!s)
 		return NULL;
 	s->consume = true;
-	if (bInitialOwner)
+	if (owned)
 		mutex_own(s);
 	return iocpi_sync_open(s, 0);
+}
+
+HANDLE WINAPI CreateMutexA(LPSECURITY_ATTRIBUTES lpMutexAttributes, BOOL bInitialOwner,
+			   LPCSTR lpName)
+{
+	(void)lpMutexAttributes;
+	return mutex_create(bInitialOwner, lpName);
+}
+
+HANDLE WINAPI CreateMutexW(LPSECURITY_ATTRIBUTES lpMutexAttributes, BOOL bInitialOwner,
+			   LPCWSTR lpName)
+{
+	(void)lpMutexAttributes;
+	return mutex_create(bInitialOwner, lpName);
 }
 
 BOOL WINAPI ReleaseMutex(HANDLE hMutex)

@@ -273,3 +273,23 @@ BOOL WINAPI QueryPerformanceFrequency(LARGE_INTEGER *lpFrequency)
 	lpFrequency->QuadPart = 1000000000;
 	return TRUE;
 }
+
+/* 100 ns, since 1601. */
+VOID WINAPI GetSystemTimeAsFileTime(LPFILETIME lpSystemTimeAsFileTime)
+{
+	uint64_t now = clock_ns(CLOCK_REALTIME) / 100 + UINT64_C(116444736000000000);
+
+	lpSystemTimeAsFileTime->dwLowDateTime = now;
+	lpSystemTimeAsFileTime->dwHighDateTime = now >> 32;
+}
+
+VOID WINAPI GetSystemInfo(LPSYSTEM_INFO lpSystemInfo)
+{
+	long page = sysconf(_SC_PAGESIZE), cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	*lpSystemInfo = (SYSTEM_INFO){
+		.dwPageSize = page,
+		.dwAllocationGranularity = page,
+		.dwNumberOfProcessors = cpus > 0 ? cpus : 1,
+	};
+}

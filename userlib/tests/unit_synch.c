@@ -193,6 +193,14 @@ static void wrong_handles_are_refused(void **state)
 
 	fails_with(ERROR_NOT_SUPPORTED, CreateEventA(NULL, TRUE, TRUE, "name") != NULL);
 	fails_with(ERROR_NOT_SUPPORTED, CreateSemaphoreA(NULL, 1, 1, "name") != NULL);
+	fails_with(ERROR_NOT_SUPPORTED, CreateEventW(NULL, TRUE, TRUE, u"name") != NULL);
+	fails_with(ERROR_NOT_SUPPORTED, CreateSemaphoreW(NULL, 1, 1, u"name") != NULL);
+	h = CreateEventW(NULL, TRUE, TRUE, NULL);
+	assert_int_equal(WaitForSingleObject(h, 0), WAIT_OBJECT_0);
+	assert_true(CloseHandle(h));
+	h = CreateSemaphoreW(NULL, 1, 1, NULL);
+	assert_int_equal(WaitForSingleObject(h, 0), WAIT_OBJECT_0);
+	assert_true(CloseHandle(h));
 }
 
 static void any_takes_the_first_in_the_array(void **state)

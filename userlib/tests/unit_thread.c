@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "unit.h"
@@ -293,6 +294,7 @@ static void mutex_is_recursive(void **state)
 	fails_with(ERROR_NOT_OWNER, ReleaseMutex(m));
 	assert_int_equal(iocpi_waitable(m, &w), ERROR_NOT_SUPPORTED);
 	fails_with(ERROR_NOT_SUPPORTED, CreateMutexA(NULL, FALSE, "name") != NULL);
+	fails_with(ERROR_NOT_SUPPORTED, CreateMutexW(NULL, FALSE, u"name") != NULL);
 	assert_true(CloseHandle(two[1]));
 	assert_true(CloseHandle(m));
 	fails_with(ERROR_INVALID_HANDLE, ReleaseMutex(m));
@@ -412,6 +414,27 @@ static void clocks(void **state)
 	SwitchToThread();
 }
 
+static void system_time(void **state)
+{
+	ULARGE_INTEGER now;
+	SYSTEM_INFO info;
+	FILETIME ft;
+	time_t unix_time = time(NULL);
+
+	(void)state;
+	GetSystemTimeAsFileTime(&ft);
+	now.LowPart = ft.dwLowDateTime;
+	now.HighPart = ft.dwHighDateTime;
+	/* 369 years with 89 leap days lie between */
+	assert_in_range(now.QuadPart / 10000000 - (369 * 365 + 89) * UINT64_C(86400),
+			unix_time, unix_time + 10);
+	GetSystemInfo(&info);
+	assert_int_equal(info.dwNumberOfProcessors, sysconf(_SC_NPROCESSORS_ONLN));
+	assert_int_equal(info.dwPageSize, sysconf(_SC_PAGESIZE));
+	assert_int_equal(info.dwAllocationGranularity % info.dwPageSize, 0);
+	assert_int_equal(sizeof(info), 48);
+}
+
 static void child_has_its_own_thread(void **state)
 {
 	HANDLE m = mutex(TRUE);
@@ -451,6 +474,7 @@ int main(void)
 		cmocka_unit_test(mutex_is_abandoned),
 		cmocka_unit_test(mutex_excludes),
 		cmocka_unit_test(clocks),
+		cmocka_unit_test(system_time),
 		cmocka_unit_test(child_has_its_own_thread),
 	};
 

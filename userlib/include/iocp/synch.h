@@ -31,6 +31,8 @@ extern "C" {
  */
 HANDLE WINAPI CreateEventA(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset,
 			   BOOL bInitialState, LPCSTR lpName);
+HANDLE WINAPI CreateEventW(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset,
+			   BOOL bInitialState, LPCWSTR lpName);
 
 /** SetEvent() - setting one that is set is nothing.  FALSE: 6. */
 BOOL WINAPI SetEvent(HANDLE hEvent);
@@ -50,6 +52,8 @@ BOOL WINAPI ResetEvent(HANDLE hEvent);
  */
 HANDLE WINAPI CreateSemaphoreA(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount,
 			       LONG lMaximumCount, LPCSTR lpName);
+HANDLE WINAPI CreateSemaphoreW(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount,
+			       LONG lMaximumCount, LPCWSTR lpName);
 
 /**
  * ReleaseSemaphore() - add to the count.
@@ -75,6 +79,8 @@ BOOL WINAPI ReleaseSemaphore(HANDLE hSemaphore, LONG lReleaseCount, LPLONG lpPre
  */
 HANDLE WINAPI CreateMutexA(LPSECURITY_ATTRIBUTES lpMutexAttributes, BOOL bInitialOwner,
 			   LPCSTR lpName);
+HANDLE WINAPI CreateMutexW(LPSECURITY_ATTRIBUTES lpMutexAttributes, BOOL bInitialOwner,
+			   LPCWSTR lpName);
 
 /** ReleaseMutex() - FALSE: 6, 288 the calling thread does not own it. */
 BOOL WINAPI ReleaseMutex(HANDLE hMutex);
@@ -404,7 +410,36 @@ DWORD WINAPI GetTickCount(VOID);
 BOOL WINAPI QueryPerformanceCounter(LARGE_INTEGER *lpPerformanceCount);
 BOOL WINAPI QueryPerformanceFrequency(LARGE_INTEGER *lpFrequency);
 
-#ifndef UNICODE
+/** GetSystemTimeAsFileTime() - UTC in 100 ns since 1601. */
+VOID WINAPI GetSystemTimeAsFileTime(LPFILETIME lpSystemTimeAsFileTime);
+
+typedef struct _SYSTEM_INFO {
+	__extension__ union {
+		DWORD dwOemId;
+		__extension__ struct {
+			WORD wProcessorArchitecture;
+			WORD wReserved;
+		};
+	};
+	DWORD dwPageSize;
+	LPVOID lpMinimumApplicationAddress;
+	LPVOID lpMaximumApplicationAddress;
+	DWORD_PTR dwActiveProcessorMask;
+	DWORD dwNumberOfProcessors;
+	DWORD dwProcessorType;
+	DWORD dwAllocationGranularity;
+	WORD wProcessorLevel;
+	WORD wProcessorRevision;
+} SYSTEM_INFO, *LPSYSTEM_INFO;
+
+/** GetSystemInfo() - page size, granularity and number of processors; the rest is 0. */
+VOID WINAPI GetSystemInfo(LPSYSTEM_INFO lpSystemInfo);
+
+#ifdef UNICODE
+#define CreateEvent	CreateEventW
+#define CreateMutex	CreateMutexW
+#define CreateSemaphore	CreateSemaphoreW
+#else
 #define CreateEvent	CreateEventA
 #define CreateMutex	CreateMutexA
 #define CreateSemaphore	CreateSemaphoreA
