@@ -156,7 +156,7 @@ int iocp_callback_may_run_long(void)
 		return -EINVAL;
 	iocp_detach(pool->port);
 	ret = iocp_stats(pool->port, &stats);
-	if (!ret && stats.waiting)
+	if (!ret && (stats.waiting || READ_ONCE(pool->nr_starting)))
 		return 0;
 	ret = iocpi_pool_add_thread(pool);
 	return ret > 0 ? 0 : ret < 0 ? ret : -EAGAIN;

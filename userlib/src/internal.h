@@ -485,6 +485,7 @@ struct iocp_pool {
 	/* Under lock; read without it as hints. */
 	uint32_t min_threads, max_threads;
 	uint32_t nr_threads;
+	uint32_t nr_starting;		/* of them, that have not got anything yet; atomic */
 	size_t stack_size;
 	bool keep_threads;		/* idle ones do not end */
 	bool stopping;

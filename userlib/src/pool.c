@@ -146,13 +146,9 @@ static void *pool_worker(void *arg)
 	pthread_setname_np(pthread_self(), "iocp-pool");
 	iocpi_self.pool = pool;
 	iocpi_self.call = &call;
+	ret = pool_wait(pool, &packet);
+	__atomic_sub_fetch(&pool->nr_starting, 1, __ATOMIC_RELAXED);
 	for (;;) {
-		if (READ_ONCE(pool->nr_threads) > READ_ONCE(pool->max_threads) &&
-		    pool_retire(pool, RETIRE_SURPLUS))
-			return NULL;
-		ret = iocpi_take_one(pool->port, &packet);
-		if (unlikely(ret != 1))
-			ret = pool_wait(pool, &packet);
 		if (likely(ret > 0)) {
 			pool_dispatch(&packet);
 		} else if (ret == -ETIME || ret == -ESHUTDOWN) {
@@ -163,6 +159,12 @@ static void *pool_worker(void *arg)
 			iocpi_debug("worker: %s", strerror(-ret));
 			iocpi_pause();
 		}
+		if (READ_ONCE(pool->nr_threads) > READ_ONCE(pool->max_threads) &&
+		    pool_retire(pool, RETIRE_SURPLUS))
+			return NULL;
+		ret = iocpi_take_one(pool->port, &packet);
+		if (unlikely(ret != 1))
+			ret = pool_wait(pool, &packet);
 	}
 }
 
@@ -177,11 +179,13 @@ int iocpi_pool_add_thread(struct iocp_pool *pool)
 		return 0;
 	}
 	WRITE_ONCE(pool->nr_threads, pool->nr_threads + 1);
+	__atomic_add_fetch(&pool->nr_starting, 1, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&pool->lock);
 
 	ret = iocpi_thread_start(pool_worker, pool, READ_ONCE(pool->stack_size));
 	if (!ret)
 		return 1;
+	__atomic_sub_fetch(&pool->nr_starting, 1, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&pool->lock);
 	pool_thread_gone(pool);
 	return ret;
@@ -351,6 +355,7 @@ static void pool_wake(struct iocp_pool *pool, uint32_t nr)
 int iocp_pool_set_limits(struct iocp_pool *pool, uint32_t min_threads, uint32_t max_threads)
 {
 	uint32_t surplus = 0;
+	bool was_full;
 	int ret = 0;
 
 	if (!iocpi_pool_alive(pool))
@@ -363,12 +368,16 @@ int iocp_pool_set_limits(struct iocp_pool *pool, uint32_t min_threads, uint32_t 
 		min_threads = pool->min_threads;
 	if (!max_threads)
 		max_threads = pool->max_threads > min_threads ? pool->max_threads : min_threads;
+	was_full = pool->nr_threads >= pool->max_threads;
 	WRITE_ONCE(pool->max_threads, max_threads);
 	WRITE_ONCE(pool->min_threads, min_threads < max_threads ? min_threads : max_threads);
 	if (pool->nr_threads > max_threads)
 		surplus = pool->nr_threads - max_threads;
 	pthread_mutex_unlock(&pool->lock);
 	pool_wake(pool, surplus);
+	/* At the old maximum there was no spare, and nobody may be left to start one. */
+	if (was_full)
+		ret = iocpi_pool_add_thread(pool);
 	while (ret >= 0 && READ_ONCE(pool->nr_threads) < READ_ONCE(pool->min_threads))
 		ret = iocpi_pool_add_thread(pool);
 	return ret < 0 ? ret : 0;

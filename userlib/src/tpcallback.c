@@ -42,27 +42,62 @@ VOID WINAPI DisassociateCurrentThreadFromCallback(PTP_CALLBACK_INSTANCE pci)
 		iocp_callback_disassociate();
 }
 
-static void on_return(PTP_CALLBACK_INSTANCE pci, const struct iocpi_return *r, const char *who)
+static void on_return(PTP_CALLBACK_INSTANCE pci, enum iocpi_return_kind kind,
+		      void (*run)(const struct iocpi_return *), void *arg, uint32_t count,
+		      const char *who)
 {
-	if (!call_of(pci, who))
+	struct iocpi_return r = { .kind = kind, .run = run, .arg = arg, .count = count };
+
+	if (!call_of(pci, who) || !iocpi_on_return(&r))
 		return;
-	if (iocpi_on_return(r)) {
-		iocpi_debug("%s: no memory, it will not happen", who);
-		iocpi_fail(ERROR_NOT_ENOUGH_MEMORY);
-	}
+	iocpi_debug("%s: no memory, it will not happen", who);
+	iocpi_fail(ERROR_NOT_ENOUGH_MEMORY);
+}
+
+static void returned(BOOL done, const struct iocpi_return *r, const char *who)
+{
+	if (!done)
+		iocpi_debug("%s: %p: error %u", who, r->arg, GetLastError());
+}
+
+static void return_critical_section(const struct iocpi_return *r)
+{
+	LeaveCriticalSection(r->arg);
+}
+
+static void return_semaphore(const struct iocpi_return *r)
+{
+	returned(ReleaseSemaphore(r->arg, r->count, NULL), r,
+		 "ReleaseSemaphoreWhenCallbackReturns");
+}
+
+static void return_event(const struct iocpi_return *r)
+{
+	returned(SetEvent(r->arg), r, "SetEventWhenCallbackReturns");
 }
 
 static void return_library(const struct iocpi_return *r)
 {
-	if (!FreeLibrary(r->arg))
-		iocpi_debug("FreeLibraryWhenCallbackReturns: %p is no library", r->arg);
+	returned(FreeLibrary(r->arg), r, "FreeLibraryWhenCallbackReturns");
+}
+
+VOID WINAPI LeaveCriticalSectionWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci,
+						    PCRITICAL_SECTION pcs)
+{
+	on_return(pci, RETURN_CRITICAL_SECTION, return_critical_section, pcs, 0, __func__);
+}
+
+VOID WINAPI ReleaseSemaphoreWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HANDLE sem, DWORD crel)
+{
+	on_return(pci, RETURN_SEMAPHORE, return_semaphore, sem, crel, __func__);
+}
+
+VOID WINAPI SetEventWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HANDLE evt)
+{
+	on_return(pci, RETURN_EVENT, return_event, evt, 0, __func__);
 }
 
 VOID WINAPI FreeLibraryWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HMODULE mod)
 {
-	on_return(pci, &(struct iocpi_return){
-		.run = return_library,
-		.arg = mod,
-		.kind = RETURN_LIBRARY,
-	}, __func__);
+	on_return(pci, RETURN_LIBRARY, return_library, mod, 0, __func__);
 }

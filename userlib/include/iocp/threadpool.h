@@ -390,6 +390,16 @@ VOID WINAPI DisassociateCurrentThreadFromCallback(PTP_CALLBACK_INSTANCE pci);
  * six of a callback cannot fail; another one may set last error 8 and not be done.
  */
 
+/** LeaveCriticalSectionWhenCallbackReturns() - which this thread has entered. */
+VOID WINAPI LeaveCriticalSectionWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci,
+						    PCRITICAL_SECTION pcs);
+
+/** ReleaseSemaphoreWhenCallbackReturns() - adds @crel to it. */
+VOID WINAPI ReleaseSemaphoreWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HANDLE sem, DWORD crel);
+
+/** SetEventWhenCallbackReturns() - SetEvent(). */
+VOID WINAPI SetEventWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HANDLE evt);
+
 /** FreeLibraryWhenCallbackReturns() - FreeLibrary(): gives one reference back. */
 VOID WINAPI FreeLibraryWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HMODULE mod);
 
