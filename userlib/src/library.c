@@ -19,6 +19,17 @@ HMODULE WINAPI LoadLibraryA(LPCSTR lpLibFileName)
 	return NULL;
 }
 
+HMODULE WINAPI LoadLibraryW(LPCWSTR lpLibFileName)
+{
+	struct iocpi_name name;
+	DWORD code = iocpi_name8(lpLibFileName, &name);
+
+	if (!code)
+		return LoadLibraryA(name.name);
+	iocpi_fail(code);
+	return NULL;
+}
+
 BOOL WINAPI FreeLibrary(HMODULE hLibModule)
 {
 	if (hLibModule && !dlclose(hLibModule))

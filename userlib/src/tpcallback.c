@@ -65,6 +65,11 @@ static void return_critical_section(const struct iocpi_return *r)
 	LeaveCriticalSection(r->arg);
 }
 
+static void return_mutex(const struct iocpi_return *r)
+{
+	returned(ReleaseMutex(r->arg), r, "ReleaseMutexWhenCallbackReturns");
+}
+
 static void return_semaphore(const struct iocpi_return *r)
 {
 	returned(ReleaseSemaphore(r->arg, r->count, NULL), r,
@@ -85,6 +90,11 @@ VOID WINAPI LeaveCriticalSectionWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci,
 						    PCRITICAL_SECTION pcs)
 {
 	on_return(pci, RETURN_CRITICAL_SECTION, return_critical_section, pcs, 0, __func__);
+}
+
+VOID WINAPI ReleaseMutexWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HANDLE mut)
+{
+	on_return(pci, RETURN_MUTEX, return_mutex, mut, 0, __func__);
 }
 
 VOID WINAPI ReleaseSemaphoreWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HANDLE sem, DWORD crel)

@@ -8,7 +8,7 @@
 static unsigned int calls, entered, gate, unloads;
 
 struct things {
-	HANDLE event[3], semaphore[3];
+	HANDLE event[3], semaphore[3], mutex;
 	CRITICAL_SECTION cs;
 	HMODULE library;
 	bool finalized, returned;
@@ -65,6 +65,10 @@ TEST(load_library)
 
 	CHECK(!LoadLibraryA("/no/such/library.so"));
 	CHECK_EQ(GetLastError(), ERROR_MOD_NOT_FOUND);
+	CHECK(!LoadLibraryW(u"/no/such/library.so"));
+	CHECK_EQ(GetLastError(), ERROR_MOD_NOT_FOUND);
+	CHECK(!LoadLibraryW(NULL));
+	CHECK_EQ(GetLastError(), ERROR_INVALID_PARAMETER);
 	CHECK(!LoadLibraryA(NULL));
 	CHECK_EQ(GetLastError(), ERROR_INVALID_PARAMETER);
 	SetLastError(0xdeadbeef);
@@ -110,6 +114,8 @@ static void on_return(void *arg)
 		CHECK(!is_set(t->semaphore[i]));
 	}
 	CHECK(!t->cs.OwningThread);
+	CHECK(!ReleaseMutex(t->mutex));
+	CHECK_EQ(GetLastError(), ERROR_NOT_OWNER);
 	CHECK_EQ(unloads, 0);
 	t->returned = true;
 }
@@ -126,6 +132,8 @@ static VOID CALLBACK leave_all(PTP_CALLBACK_INSTANCE instance, PVOID context)
 		SetEventWhenCallbackReturns(instance, t->event[i]);
 		ReleaseSemaphoreWhenCallbackReturns(instance, t->semaphore[i], 2);
 	}
+	CHECK(is_set(t->mutex));		/* now it is this thread's */
+	ReleaseMutexWhenCallbackReturns(instance, t->mutex);
 	EnterCriticalSection(&t->cs);
 	LeaveCriticalSectionWhenCallbackReturns(instance, &t->cs);
 }
@@ -143,6 +151,8 @@ TEST(ci_2_tr_25_order_and_number)
 		t.semaphore[i] = CreateSemaphoreA(NULL, 0, 10, NULL);
 		CHECK(t.semaphore[i]);
 	}
+	t.mutex = CreateMutexA(NULL, FALSE, NULL);
+	CHECK(t.mutex);
 	InitializeCriticalSection(&t.cs);
 	t.library = load_plugin(&callback);
 	InitializeThreadpoolEnvironment(&env);
@@ -157,6 +167,8 @@ TEST(ci_2_tr_25_order_and_number)
 	EnterCriticalSection(&t.cs);
 	LeaveCriticalSection(&t.cs);
 	DeleteCriticalSection(&t.cs);
+	CHECK(is_set(t.mutex));
+	CHECK(CloseHandle(t.mutex));
 	for (i = 0; i < 3; i++) {
 		CloseHandle(t.event[i]);
 		CloseHandle(t.semaphore[i]);

@@ -120,6 +120,29 @@ static void close_forgotten(void **state)
 	assert_int_equal(iocpi_state_drain(&s), STEP_OK | STEP_DEAD);
 }
 
+/* A Start after the close is forgotten from the beginning; one of what is dead is none. */
+static void start_late(void **state)
+{
+	struct iocpi_state s = fresh();
+
+	(void)state;
+	assert_int_equal(iocpi_state_start_late(&s, GEN), 0);
+	iocpi_state_start(&s, GEN, 1);
+	assert_int_equal(iocpi_state_start_late(&s, GEN), 0);
+	iocpi_state_close(&s, GEN);
+	assert_int_equal(iocpi_state_start(&s, GEN, 1), 0);
+	assert_int_equal(iocpi_state_start_late(&s, GEN + 1), 0);
+	assert_int_equal(iocpi_state_start_late(&s, GEN), STEP_OK);
+	assert_int_equal(iocpi_state_start_late(&s, GEN), STEP_OK);
+	expect(&s, 1, 2, 0);
+	assert_int_equal(iocpi_state_packet(&s), STEP_OK | STEP_RUN);
+	assert_int_equal(iocpi_state_done(&s), STEP_OK);
+	assert_int_equal(iocpi_state_cancel(&s, GEN, 1), STEP_OK);
+	assert_int_equal(iocpi_state_packet(&s), STEP_OK | STEP_DEAD);
+	assert_int_equal(iocpi_state_start_late(&s, GEN), 0);
+	expect(&s, 0, 0, 0);
+}
+
 static void other_generation(void **state)
 {
 	struct iocpi_state s = fresh();
@@ -393,6 +416,7 @@ int main(void)
 		cmocka_unit_test(close_idle),
 		cmocka_unit_test(close_outstanding),
 		cmocka_unit_test(close_forgotten),
+		cmocka_unit_test(start_late),
 		cmocka_unit_test(other_generation),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(all_at_once),

@@ -81,6 +81,7 @@ typedef enum _TP_CALLBACK_PRIORITY {
 } TP_CALLBACK_PRIORITY;
 
 struct _ACTIVATION_CONTEXT;
+struct _RTL_CRITICAL_SECTION;		/* CRITICAL_SECTION; synch.h */
 
 /*
  * What objects are created with; NULL in its place means the default of all.  Version
@@ -392,7 +393,10 @@ VOID WINAPI DisassociateCurrentThreadFromCallback(PTP_CALLBACK_INSTANCE pci);
 
 /** LeaveCriticalSectionWhenCallbackReturns() - which this thread has entered. */
 VOID WINAPI LeaveCriticalSectionWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci,
-						    PCRITICAL_SECTION pcs);
+						    struct _RTL_CRITICAL_SECTION *pcs);
+
+/** ReleaseMutexWhenCallbackReturns() - which this thread owns. */
+VOID WINAPI ReleaseMutexWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HANDLE mut);
 
 /** ReleaseSemaphoreWhenCallbackReturns() - adds @crel to it. */
 VOID WINAPI ReleaseSemaphoreWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HANDLE sem, DWORD crel);

@@ -352,12 +352,15 @@ BOOL WINAPI DuplicateHandle(HANDLE hSourceProcessHandle, HANDLE hSourceHandle,
  */
 
 /**
- * LoadLibraryA() - dlopen(3); the module is what that gives.
+ * LoadLibraryA() and W - dlopen(3); the module is what that gives.
  * @lpLibFileName: a path, or a name that is searched as dlopen(3) says
  * Return: the module; NULL with 126 (IOCP_DEBUG tells why), 87.
  */
 HMODULE WINAPI LoadLibraryA(LPCSTR lpLibFileName);
-#ifndef UNICODE
+HMODULE WINAPI LoadLibraryW(LPCWSTR lpLibFileName);
+#ifdef UNICODE
+#define LoadLibrary	LoadLibraryW
+#else
 #define LoadLibrary	LoadLibraryA
 #endif
 
