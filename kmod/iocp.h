@@ -497,6 +497,7 @@ extern struct kmem_cache *iocp_req_cache;
 extern unsigned int iocp_max_ops;
 extern unsigned int iocp_max_assocs;
 extern unsigned int iocp_max_ports;
+extern unsigned int iocp_max_memory;
 extern const struct file_operations iocp_fops;
 
 /* Fewer workers run than may. */
@@ -647,6 +648,8 @@ bool iocp_user_charge_assoc(struct iocp_port *port);
 void iocp_user_uncharge_assoc(struct iocp_port *port);
 bool iocp_user_charge_op(struct iocp_port *port);
 void iocp_user_uncharge_op(struct iocp_port *port);
+bool iocp_user_charge_memory(struct iocp_port *port, size_t bytes);
+void iocp_user_uncharge_memory(struct iocp_port *port, size_t bytes);
 
 /* Under port->lock, before it is let go. */
 static inline void iocp_port_update_words(struct iocp_port *port)
@@ -663,6 +666,7 @@ static inline void iocp_port_flush_done(struct iocp_port *port, struct list_head
 }
 
 /* ring.c */
+size_t iocp_ring_bytes(u32 entries);
 struct iocp_ring *iocp_ring_create(u32 entries);
 void iocp_ring_put(struct iocp_ring *ring);
 void iocp_ring_describe(struct iocp_ring *ring, struct iocp_setup *setup);

@@ -35,6 +35,10 @@ unsigned int iocp_max_assocs = 1 << 17;
 module_param_named(max_assocs, iocp_max_assocs, uint, 0644);
 MODULE_PARM_DESC(max_assocs, "associations (files kept open) per user");
 
+unsigned int iocp_max_memory = 256;
+module_param_named(max_memory, iocp_max_memory, uint, 0644);
+MODULE_PARM_DESC(max_memory, "MiB of rings, operations and packets that wait, per user");
+
 static bool iocp_detect_blocking = true;
 module_param_named(detect_blocking, iocp_detect_blocking, bool, 0644);
 MODULE_PARM_DESC(detect_blocking, "let ports notice workers that block, if they ask for it");
@@ -128,6 +132,7 @@ static long iocp_query(struct iocp_port *port, void __user *uarg)
 static long iocp_setup(struct iocp_port *port, void __user *uarg)
 {
 	struct iocp_ring *ring = NULL;
+	size_t ring_bytes = 0;
 	u64 features = iocp_features();
 	struct iocp_setup s;
 	u32 reserve;
@@ -172,10 +177,14 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 		return -EBUSY;
 	if (s.ring_entries) {
 		s.ring_entries = roundup_pow_of_two(s.ring_entries);
+		ring_bytes = iocp_ring_bytes(s.ring_entries);
+		ret = -EAGAIN;
+		if (!iocp_user_charge_memory(port, ring_bytes))
+			goto fail;
 		ring = iocp_ring_create(s.ring_entries);
 		if (IS_ERR(ring)) {
 			ret = PTR_ERR(ring);
-			goto fail;
+			goto fail_ring;
 		}
 		iocp_ring_describe(ring, &s);
 	}
@@ -199,6 +208,8 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 fail_reqs:
 	iocp_req_free_all(port);
 	iocp_ring_put(ring);
+fail_ring:
+	iocp_user_uncharge_memory(port, ring_bytes);
 fail:
 	atomic_set(&port->setup_begun, 0);
 	return ret;

@@ -110,10 +110,15 @@ int iocp_rwv_prep(struct iocp_req *req, const struct iocp_op *op)
 		return -EINVAL;
 	if (op->len > ARRAY_SIZE(req->inline_iov)) {
 		/* import_iovec() would allocate it without charging anybody */
+		if (!iocp_user_charge_memory(req->port, op->len * sizeof(*iov)))
+			return -EAGAIN;
 		iov = kmalloc_array(op->len, sizeof(*iov), GFP_KERNEL_ACCOUNT);
-		if (!iov)
+		if (!iov) {
+			iocp_user_uncharge_memory(req->port, op->len * sizeof(*iov));
 			return -ENOMEM;
+		}
 		req->iov = iov;
+		req->nr_segs = op->len;
 	}
 	iov = req->iov;
 	ret = import_iovec(req->def->write ? ITER_SOURCE : ITER_DEST, u64_to_user_ptr(op->addr),

@@ -32,6 +32,7 @@ struct iocp_user {
 	unsigned int ports;		/* iocp_users_lock; also the reference count */
 	atomic_t ops;
 	atomic_t assocs;
+	atomic64_t bytes;
 };
 
 static DEFINE_SPINLOCK(iocp_users_lock);	/* opens and last closes only */
@@ -114,6 +115,26 @@ void iocp_user_uncharge_op(struct iocp_port *port)
 	atomic_dec(&port->nr_reqs);
 }
 
+/*
+ * Memory that a user can make us keep, against one sum of it: rings until their
+ * port goes, requests, long vectors, packets in lists.  The memory cgroup has it
+ * too, but need not have a limit.
+ */
+bool iocp_user_charge_memory(struct iocp_port *port, size_t bytes)
+{
+	s64 limit = (s64)READ_ONCE(iocp_max_memory) << 20;
+
+	if (atomic64_add_return(bytes, &port->user->bytes) <= limit)
+		return true;
+	atomic64_sub(bytes, &port->user->bytes);
+	return false;
+}
+
+void iocp_user_uncharge_memory(struct iocp_port *port, size_t bytes)
+{
+	atomic64_sub(bytes, &port->user->bytes);
+}
+
 /* --- life of a port --- */
 
 /* Nobody can use the port any more: only threads that were its workers know it. */
@@ -124,6 +145,8 @@ static void iocp_port_free_work(struct work_struct *work)
 	WARN_ON_ONCE(atomic_read(&port->nr_reqs) || atomic_read(&port->nr_posted) ||
 		     !list_empty(&port->deferred));
 	iocp_req_free_all(port);
+	if (port->dead_ring)
+		iocp_user_uncharge_memory(port, iocp_ring_bytes(port->dead_ring->entries));
 	iocp_ring_put(port->dead_ring);
 	xa_destroy(&port->assocs);
 	iocp_user_put(port->user);
@@ -282,6 +305,7 @@ static void iocp_pkt_free(struct iocp_port *port, struct iocp_pkt *pkt)
 		break;
 	case IOCP_PKT_POSTED:
 		kmem_cache_free(iocp_pkt_cache, pkt);
+		iocp_user_uncharge_memory(port, sizeof(*pkt));
 		atomic_dec(&iocp_objects.posted);
 		break;
 	case IOCP_PKT_LAST:
@@ -741,8 +765,13 @@ again:
 			atomic_dec(&port->nr_posted);
 			return -EAGAIN;
 		}
+		if (!iocp_user_charge_memory(port, sizeof(*pkt))) {
+			atomic_dec(&port->nr_posted);
+			return -EAGAIN;
+		}
 		pkt = kmem_cache_alloc(iocp_pkt_cache, GFP_KERNEL);
 		if (!pkt) {
+			iocp_user_uncharge_memory(port, sizeof(*pkt));
 			atomic_dec(&port->nr_posted);
 			return -ENOMEM;
 		}
@@ -800,6 +829,7 @@ void iocp_port_give_back(struct iocp_port *port, const struct iocp_packet *p, un
 		pkt->type = IOCP_PKT_POSTED;
 		pkt->p = p[i];
 		atomic_inc(&iocp_objects.posted);
+		atomic64_add(sizeof(*pkt), &port->user->bytes);	/* whatever the limit says */
 		atomic_inc(&port->nr_posted);
 		list_add_tail(&pkt->node, &back);
 	}

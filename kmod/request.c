@@ -32,14 +32,19 @@
 
 #include "iocp.h"
 
-static struct iocp_req *iocp_req_new(void)
+static struct iocp_req *iocp_req_new(struct iocp_port *port)
 {
-	struct iocp_req *req = kmem_cache_alloc(iocp_req_cache, GFP_KERNEL);
+	struct iocp_req *req;
 
-	if (req) {
-		iocp_punt_init(req);
-		atomic_inc(&iocp_objects.requests);
+	if (!iocp_user_charge_memory(port, sizeof(*req)))
+		return ERR_PTR(-EAGAIN);
+	req = kmem_cache_alloc(iocp_req_cache, GFP_KERNEL);
+	if (!req) {
+		iocp_user_uncharge_memory(port, sizeof(*req));
+		return ERR_PTR(-ENOMEM);
 	}
+	iocp_punt_init(req);
+	atomic_inc(&iocp_objects.requests);
 	return req;
 }
 
@@ -56,9 +61,9 @@ int iocp_req_reserve(struct iocp_port *port, u32 nr)
 	while (nr--) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		req = iocp_req_new();
-		if (!req)
-			return -ENOMEM;
+		req = iocp_req_new(port);
+		if (IS_ERR(req))
+			return PTR_ERR(req);
 		llist_add(&req->free, &port->free_reqs);
 		cond_resched();
 	}
@@ -76,7 +81,7 @@ static struct iocp_req *iocp_req_alloc(struct iocp_port *port)
 	if (node)
 		port->free_head = node->next;
 	spin_unlock(&port->free_lock);
-	return node ? llist_entry(node, struct iocp_req, free) : iocp_req_new();
+	return node ? llist_entry(node, struct iocp_req, free) : iocp_req_new(port);
 }
 
 /* Drops one of the two references, from any context; the port is alive. */
@@ -87,8 +92,10 @@ void iocp_req_put(struct iocp_req *req)
 	if (!atomic_dec_and_test(&req->refs))
 		return;
 	/* only now: the submitter's iterator pointed into it */
-	if (req->iov != req->inline_iov)
+	if (req->iov != req->inline_iov) {
 		kfree(req->iov);
+		iocp_user_uncharge_memory(port, req->nr_segs * sizeof(*req->iov));
+	}
 	llist_add(&req->free, &port->free_reqs);
 }
 
@@ -103,6 +110,7 @@ void iocp_req_free_all(struct iocp_port *port)
 		for (; node; node = next) {
 			next = node->next;
 			kmem_cache_free(iocp_req_cache, llist_entry(node, struct iocp_req, free));
+			iocp_user_uncharge_memory(port, sizeof(struct iocp_req));
 			atomic_dec(&iocp_objects.requests);
 		}
 	}
@@ -349,9 +357,9 @@ static int iocp_submit_file(struct iocp_submit *sub, const struct iocp_op *op, u
 	if (!iocp_user_charge_op(sub->port))
 		return -EAGAIN;
 	req = iocp_req_alloc(sub->port);
-	if (!req) {
+	if (IS_ERR(req)) {
 		iocp_user_uncharge_op(sub->port);
-		return -ENOMEM;
+		return PTR_ERR(req);
 	}
 	atomic_set(&req->refs, 2);
 	req->pkt.type = IOCP_PKT_REQ;

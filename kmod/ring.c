@@ -65,11 +65,21 @@ static const struct file_operations iocp_ring_fops = {
 	.release	= iocp_ring_release,
 };
 
+static size_t iocp_ring_ro_bytes(u32 entries)
+{
+	return PAGE_ALIGN(IOCP_RING_PACKETS + (size_t)entries * sizeof(struct iocp_packet));
+}
+
+/* What a ring costs its user. */
+size_t iocp_ring_bytes(u32 entries)
+{
+	return iocp_ring_ro_bytes(entries) + PAGE_SIZE;
+}
+
 /* One mapping for the kernel: header and packets, and the head's page behind them. */
 struct iocp_ring *iocp_ring_create(u32 entries)
 {
-	size_t ro_bytes = PAGE_ALIGN(IOCP_RING_PACKETS + (size_t)entries *
-				     sizeof(struct iocp_packet));
+	size_t ro_bytes = iocp_ring_ro_bytes(entries);
 	struct iocp_ring *ring;
 	unsigned int i;
 

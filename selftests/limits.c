@@ -336,6 +336,7 @@ TEST_F(port, full_port_and_a_fault)
 
 static const char *const params[] = {
 	"max_ports", "max_ops", "max_assocs", "max_inflight", "max_posted", "max_ring",
+	"max_memory",
 };
 
 FIXTURE(user) {
@@ -384,7 +385,7 @@ FIXTURE_TEARDOWN_PARENT(user)
 	}								\
 } while (0)
 
-#define AS_SOMEBODY(body) do {						\
+#define AS_SOMEBODY(...) do {						\
 	int status_;							\
 	pid_t pid_ = fork();						\
 									\
@@ -392,7 +393,7 @@ FIXTURE_TEARDOWN_PARENT(user)
 	if (!pid_) {							\
 		CHECK(!setresgid(SOMEBODY, SOMEBODY, SOMEBODY));	\
 		CHECK(!setresuid(SOMEBODY, SOMEBODY, SOMEBODY));	\
-		body;							\
+		__VA_ARGS__;						\
 		_exit(0);						\
 	}								\
 	ASSERT_EQ(pid_, waitpid(pid_, &status_, 0));			\
@@ -529,6 +530,43 @@ TEST_F(user, associations_with_a_last_packet)
 		CHECK(reap(p.fd, &pkt, 1) == 1 && pkt.overlapped == 0);
 		CHECK(!assoc_add(p.fd, fd, 4, &as));
 		CHECK(assoc_add(p.fd, fd, 5, &as) == -EAGAIN);
+	});
+}
+
+/* However it is spent, on rings, packets or operations. */
+TEST_F(user, memory)
+{
+	ASSERT_EQ(0, param_set("max_memory", 1));
+	AS_SOMEBODY({
+		struct iocp_setup s = {
+			.size = sizeof(s), .ring_entries = 65536, .features = IOCP_FEATURE_RING,
+		};
+		struct iocp_setup much = { .size = sizeof(much), .max_inflight = 1024 };
+		struct iocp_packet pkt[64];
+		struct port p[2];
+		int fd, ret;
+		u64 posted = 0;
+
+		/* a ring of 2 MiB */
+		fd = port_open();
+		CHECK(fd >= 0);
+		CHECK(call(fd, IOCP_IOC_SETUP, &s) == -EAGAIN);
+		/* half of it may be, once */
+		CHECK(!port_new(&p[0], 1, 16384));
+		CHECK(port_new(&p[1], 1, 16384) == -EAGAIN);
+		close(p[1].fd);
+		CHECK(!port_new(&p[1], 1, 0));
+		while ((ret = post(p[1].fd, posted)) == 1)
+			posted++;
+		CHECK(ret == -EAGAIN);
+		CHECK(posted > 1000 && posted < 16384);
+		/* the same from the other port, and for operations that need memory */
+		CHECK(call(fd, IOCP_IOC_SETUP, &much) == -EAGAIN);
+		CHECK(reap(p[1].fd, pkt, 64) == 64);
+		CHECK(post_range(p[1].fd, 0, 64) == 64);
+		CHECK(post(p[1].fd, 0) == -EAGAIN);
+		port_close(&p[0]);
+		CHECK(WAIT_FOR(!call(fd, IOCP_IOC_SETUP, &much)));
 	});
 }
 

@@ -198,7 +198,7 @@ struct iocp_query {
  *  ro  read-only (PROT_READ): tail, must_enter, more and the packets
  *  rw  the consumers' head, alone on its page
  * Errors: EBUSY set up already, EINVAL, E2BIG, EFAULT, ENOMEM, EAGAIN more
- * ports than one user may have, EINTR killed meanwhile.
+ * memory than the ports of one user may have, EINTR killed meanwhile.
  *
  * Taking packets from the ring (any thread that is active in the port, see
  * docs/ordering.md):
@@ -340,7 +340,7 @@ struct iocp_assoc_ref {
  * POST: put packets into the port as they are.  Their kind becomes POST; of
  * their flags only the priority may be set.  Open to every holder of the port.
  * Returns how many were posted; fails if that is none: EAGAIN the port holds
- * max_posted already, ENOMEM, EFAULT, EINVAL, ESHUTDOWN.
+ * max_posted already, or its user's ports all they may, ENOMEM, EFAULT, EINVAL, ESHUTDOWN.
  */
 struct iocp_post {
 	__u32 size;
