@@ -25,7 +25,7 @@
 /* Long enough for anything that does happen, on the slowest machine. */
 #define LONG_TIME	30000
 /* Long enough to see most of the time what must not happen. */
-#define SHORT_TIME	100
+#define SHORT_TIME	50
 
 static int conform_failed;
 

@@ -13,9 +13,11 @@ prints_expected() {
 	local status
 	timeout 60 "$programs/$1" >out 2>err
 	status=$?
-	diff -u "$programs/$1.expected" out >diff && [ $status = 0 ] && return 0
+	# (No program is started to compare: in a guest that takes as long as most of ours)
+	[ $status = 0 ] && [ "$(<out)" = "$(<"$programs/$1.expected")" ] && return 0
 	say "exit status $status"
-	sed 's/^/#   /' diff err
+	diff -u "$programs/$1.expected" out | sed 's/^/#   /'
+	sed 's/^/#   /' err
 	return 1
 }
 
