@@ -321,6 +321,7 @@ static void file_close(struct iocpi_obj *obj, uint64_t before)
 {
 	struct iocpi_file *f = container_of(obj, struct iocpi_file, obj);
 
+	iocpi_lock_close(f);
 	file_unbind(f);
 	iocpi_internal_unbind(f);
 	if (before & OBJ_TPIO && !(before & OBJ_OPS))
@@ -430,6 +431,7 @@ BOOL WINAPI CloseHandle(HANDLE hObject)
 
 void iocpi_win_fork_lock(void)
 {
+	iocpi_lock_fork_lock();
 	AcquireSRWLockExclusive(&iocpi_take_lock);
 	iocpi_dup_fork_lock();
 	pthread_mutex_lock(&bind_lock);
@@ -446,6 +448,7 @@ void iocpi_win_fork_unlock(void)
 	pthread_mutex_unlock(&bind_lock);
 	iocpi_dup_fork_unlock();
 	ReleaseSRWLockExclusive(&iocpi_take_lock);
+	iocpi_lock_fork_unlock();
 }
 
 /* In the child, for every object: the descriptors are all there is to give back. */
@@ -461,6 +464,7 @@ void iocpi_win_fork_end(struct iocpi_obj *obj)
 
 void iocpi_win_fork_child(void)
 {
+	iocpi_lock_fork_child();
 	iocpi_tppool_fork_child();
 	iocpi_group_fork_child();
 	iocpi_internal_fork_child();

@@ -6,6 +6,7 @@
  * callback:
  *	take_lock	wait.c: taking one object, or several at once
  *	dup_lock	dup.c: how many handles an object has
+ *	locks.lock	lock.c: byte ranges
  *	bind_lock	handle.c: which file is in which Windows port
  *	obj lock	obj.c: free slots of the table
  *	group_lock	tpgroup.c: who is in which cleanup group

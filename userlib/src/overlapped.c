@@ -23,6 +23,7 @@
  * What the file's own port is to hear of is posted there (OV-13).
  */
 #include <errno.h>
+#include <unistd.h>
 
 #include "win.h"
 
@@ -141,15 +142,30 @@ bool iocpi_packet_complete(const struct iocp_packet *packet, struct iocpi_comple
  * The internal port
  */
 
+/* OV-8, OV-9, OV-2: what is done before an operation begins.  FALSE: no event. */
+BOOL iocpi_overlapped_begin(struct iocpi_file *f, LPOVERLAPPED o)
+{
+	uintptr_t event = (uintptr_t)o->hEvent;
+
+	if (likely(!event))
+		iocpi_file_unsignal(f);
+	else if (!ResetEvent((HANDLE)(event & ~EVENT_NO_PACKET)))
+		return FALSE;
+	/* From the issue on a packet may be taken, and the result written, any time. */
+	WRITE_ONCE(o->InternalHigh, 0);
+	store_release(&o->Internal, (ULONG_PTR)STATUS_PENDING);
+	return TRUE;
+}
+
 /*
  * The end of an operation that no packet of the file's own port tells of: result,
- * event, and the packet that goes there (OV-8, OV-10, OV-13, NM-16).  Gives OBJ_OP
- * back, and @refs.
+ * event (NM-16), and if @packet one that does (OV-13), unless the event says no
+ * (OV-10).  Gives OBJ_OP back, and @refs.
  */
 void iocpi_complete(struct iocpi_file *f, LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes,
-		    uint64_t refs)
+		    uint64_t refs, bool packet)
 {
-	struct iocp_packet packet = {
+	struct iocp_packet done = {
 		.overlapped = (uintptr_t)o,
 		.info = bytes,
 		.res = status,
@@ -160,12 +176,31 @@ void iocpi_complete(struct iocpi_file *f, LPOVERLAPPED o, NTSTATUS status, ULONG
 	iocpi_overlapped_finish(o, status, bytes);
 	if (event)
 		SetEvent((HANDLE)(event & ~EVENT_NO_PACKET));
-	if (event & EVENT_NO_PACKET || !iocpi_file_post(f, &packet))
+	if (!packet || event & EVENT_NO_PACKET || !iocpi_file_post(f, &done))
 		refs += OBJ_OP;
 	if (event)
 		iocpi_file_put(f, refs);
 	else
 		iocpi_file_completed(f, refs);
+}
+
+/*
+ * The end, in its call, of an operation that the library did itself; @o may be NULL.
+ * Gives OBJ_USER and OBJ_OP back.  NM-5, NM-8, NM-9: what is no error queues a packet
+ * unless the handle skips it.
+ */
+BOOL iocpi_overlapped_end(struct iocpi_file *f, LPOVERLAPPED o, NTSTATUS status, int err,
+			  ULONG_PTR bytes)
+{
+	if (o && !NT_ERROR(status)) {
+		iocpi_complete(f, o, status, bytes, OBJ_USER,
+			       !(READ_ONCE(f->modes) & IOCP_MODE_SKIP_ON_SUCCESS));
+	} else {
+		if (o)
+			iocpi_overlapped_finish(o, status, bytes);
+		iocpi_file_put(f, OBJ_USER + OBJ_OP);
+	}
+	return status == STATUS_SUCCESS ? TRUE : iocpi_fail_status(status, err);
 }
 
 static void internal_dispatch(const struct iocp_packet *packets, int nr)
@@ -176,7 +211,8 @@ static void internal_dispatch(const struct iocp_packet *packets, int nr)
 	for (i = 0; i < nr; i++)
 		/* Pinned: an orphan's operations may be forgotten any moment. */
 		if (iocpi_packet_read(&packets[i], &c) && c.file && iocpi_file_pin(packets[i].key))
-			iocpi_complete(c.file, c.overlapped, c.status, c.bytes, OBJ_USER);
+			iocpi_complete(c.file, c.overlapped, c.status, c.bytes, OBJ_USER,
+				       true);
 }
 
 /* Takes what is there, without waiting. */
@@ -444,6 +480,8 @@ static int cancel_io(HANDLE h, uint32_t flags, LPOVERLAPPED o)
 	bind = load_acquire(&f->bind);
 	if (bind == BIND_PORT || bind == BIND_TPIO)
 		found = cancel_in(f->port, &f->assoc, flags, o);
+	if (!found || !o)
+		found |= iocpi_lock_cancel(f, o, flags ? gettid() : 0);
 	if (load_acquire(&f->internal) && (!found || !o))
 		found |= cancel_in(intern.port, &f->internal_assoc, flags, o);
 	iocpi_file_put(f, OBJ_USER);

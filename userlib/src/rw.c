@@ -107,18 +107,10 @@ static BOOL overlapped_io(struct iocpi_file *f, const struct transfer *t, LPDWOR
 	int ret;
 
 	prepare(&op, f, t, o);
-	if (unlikely(event)) {
-		if (!ResetEvent((HANDLE)(event & ~EVENT_NO_PACKET))) {
-			iocpi_file_put(f, OBJ_OP);
-			return iocpi_fail(ERROR_INVALID_HANDLE);
-		}
-	} else {
-		iocpi_file_unsignal(f);
+	if (!iocpi_overlapped_begin(f, o)) {
+		iocpi_file_put(f, OBJ_OP);
+		return FALSE;
 	}
-	/* From the submit on a packet may be taken, and the result written, any time. */
-	WRITE_ONCE(o->InternalHigh, 0);
-	store_release(&o->Internal, (ULONG_PTR)STATUS_PENDING);
-
 	if (bound && !event)
 		submit_to(f->port, &f->assoc, &op, &result);
 	if (!bound || event ||
@@ -139,10 +131,7 @@ static BOOL overlapped_io(struct iocpi_file *f, const struct transfer *t, LPDWOR
 		return iocpi_fail(ERROR_IO_PENDING);
 	case IOCP_RESULT_DONE:
 		status = iocpi_io_status(result.res, result.info, 0, f->kind, !t->len, true);
-		iocpi_overlapped_finish(o, status, result.info);
-		if (event)
-			SetEvent((HANDLE)(event & ~EVENT_NO_PACKET));
-		iocpi_file_completed(f, OBJ_OP);
+		iocpi_complete(f, o, status, result.info, 0, false);
 		/* OV-15b: a disk file is always pending, unless the skip mode says otherwise. */
 		if (f->kind == KIND_FILE && !(bound && skip))
 			return iocpi_fail(ERROR_IO_PENDING);

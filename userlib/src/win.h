@@ -38,6 +38,11 @@ enum iocpi_kind {
 NTSTATUS iocpi_io_status(int res, uint64_t info, uint32_t flags, enum iocpi_kind kind,
 			 bool empty, bool immediate);
 NTSTATUS iocpi_refusal_status(int err, enum iocpi_kind kind);
+static inline bool NT_ERROR(NTSTATUS status)
+{
+	return (uint32_t)status >> 30 == 3;
+}
+
 BOOL iocpi_fail(DWORD code);
 BOOL iocpi_fail_errno(int err);
 BOOL iocpi_fail_status(NTSTATUS status, int err);
@@ -133,6 +138,13 @@ DWORD iocpi_missing_code(const char *path);
 /* fs.c */
 void iocpi_search_fork_end(struct iocpi_obj *obj);
 
+/* lock.c */
+bool iocpi_lock_cancel(struct iocpi_file *f, LPOVERLAPPED o, pid_t issuer);
+void iocpi_lock_close(struct iocpi_file *f);
+void iocpi_lock_fork_lock(void);
+void iocpi_lock_fork_unlock(void);
+void iocpi_lock_fork_child(void);
+
 /* utf16.c */
 enum iocpi_utf {
 	UTF_REPLACE,		/* U+FFFD for what is invalid */
@@ -177,8 +189,11 @@ struct iocpi_completion {
 void iocpi_overlapped_finish(LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes);
 bool iocpi_packet_read(const struct iocp_packet *packet, struct iocpi_completion *c);
 bool iocpi_packet_complete(const struct iocp_packet *packet, struct iocpi_completion *c);
+BOOL iocpi_overlapped_begin(struct iocpi_file *f, LPOVERLAPPED o);
 void iocpi_complete(struct iocpi_file *f, LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes,
-		    uint64_t refs);
+		    uint64_t refs, bool packet);
+BOOL iocpi_overlapped_end(struct iocpi_file *f, LPOVERLAPPED o, NTSTATUS status, int err,
+			  ULONG_PTR bytes);
 int iocpi_internal_serve(void);
 int iocpi_internal_bind(struct iocpi_file *f, struct iocp_port **port);
 void iocpi_internal_unbind(struct iocpi_file *f);

@@ -332,6 +332,45 @@ BOOL WINAPI GetQueuedCompletionStatusEx(HANDLE CompletionPort,
 BOOL WINAPI PostQueuedCompletionStatus(HANDLE CompletionPort, DWORD dwNumberOfBytesTransferred,
 				       ULONG_PTR dwCompletionKey, LPOVERLAPPED lpOverlapped);
 
+#define LOCKFILE_FAIL_IMMEDIATELY	0x1U
+#define LOCKFILE_EXCLUSIVE_LOCK		0x2U
+
+/**
+ * LockFileEx(), LockFile() - lock a range of bytes against other opens of the file.
+ * @lpOverlapped: Offset is where the range begins; hEvent as for ReadFile()
+ *
+ * Advisory: reads and writes are not kept out.  Shared locks go together; an exclusive
+ * one goes with no other, also of the same handle, only that a shared one may be laid
+ * over the handle's own exclusive one.  A range may lie beyond the end of the file and
+ * have 0 bytes.  It is locked until it is unlocked or the handle is closed, and not by a
+ * child of fork().
+ *
+ * LockFileEx() waits: on an overlapped handle it returns FALSE with 997 and completes
+ * like a read when the lock is there, and CancelIoEx() ends it (995); otherwise in the
+ * call.  LockFile() is exclusive and never waits.
+ *
+ * Return: TRUE, and on an overlapped handle with a port a packet (NM-5); FALSE with 33
+ * it is locked (FAIL_IMMEDIATELY; LockFile()), 5 the handle is not open for writing
+ * (exclusive) or reading (shared), 307 the range is too long, 87, 6, 1450 more than 256
+ * wait.
+ */
+BOOL WINAPI LockFileEx(HANDLE hFile, DWORD dwFlags, DWORD dwReserved,
+		       DWORD nNumberOfBytesToLockLow, DWORD nNumberOfBytesToLockHigh,
+		       LPOVERLAPPED lpOverlapped);
+BOOL WINAPI LockFile(HANDLE hFile, DWORD dwFileOffsetLow, DWORD dwFileOffsetHigh,
+		     DWORD nNumberOfBytesToLockLow, DWORD nNumberOfBytesToLockHigh);
+
+/**
+ * UnlockFileEx(), UnlockFile() - unlock exactly one range that was locked; of an
+ * exclusive and a shared one the exclusive one.  Never waits, queues no packet.
+ *
+ * Return: TRUE; FALSE with 158 there is no such lock, 87, 6.
+ */
+BOOL WINAPI UnlockFileEx(HANDLE hFile, DWORD dwReserved, DWORD nNumberOfBytesToUnlockLow,
+			 DWORD nNumberOfBytesToUnlockHigh, LPOVERLAPPED lpOverlapped);
+BOOL WINAPI UnlockFile(HANDLE hFile, DWORD dwFileOffsetLow, DWORD dwFileOffsetHigh,
+		       DWORD nNumberOfBytesToUnlockLow, DWORD nNumberOfBytesToUnlockHigh);
+
 /*
  * Names
  */
