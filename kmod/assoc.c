@@ -243,7 +243,7 @@ static void iocp_assoc_cancel(struct iocp_assoc *assoc, struct iocp_match *m)
 	LIST_HEAD(ended);
 
 	spin_lock_irqsave(&assoc->lock, flags);
-	list_for_each_entry_safe(req, next, &assoc->ops, node) {
+	list_for_each_entry_safe(req, next, &assoc->ops, pkt.node) {
 		if ((m->flags & IOCP_CANCEL_BY_ID && req->id != m->id) ||
 		    (m->flags & IOCP_CANCEL_BY_OVERLAPPED &&
 		     req->pkt.p.overlapped != m->overlapped) ||
@@ -276,13 +276,13 @@ static void iocp_assoc_cancel(struct iocp_assoc *assoc, struct iocp_match *m)
 			m->nr_unstoppable++;
 			continue;
 		}
-		list_move_tail(&req->node, &ended);
+		list_move_tail(&req->pkt.node, &ended);
 		m->nr_cancelled++;
 	}
 	spin_unlock_irqrestore(&assoc->lock, flags);
 
 	/* They are ours now: on no list that anybody else looks at. */
-	list_for_each_entry_safe(req, next, &ended, node)
+	list_for_each_entry_safe(req, next, &ended, pkt.node)
 		iocp_req_end_unlinked(req, -ECANCELED);
 }
 

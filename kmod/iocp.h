@@ -401,19 +401,21 @@ enum iocp_req_state {
 
 /*
  * struct iocp_req - one operation
- * @pkt: the packet; only @p.overlapped is meaningful before completion
+ * @pkt: the packet; before completion @pkt.node is in assoc->ops, and only
+ *	@p.overlapped is meaningful
  * @refs: submitter and completion
- * @node: in assoc->ops
  * @queue: in a direction's queue, in assoc->appends, or in port->punt_pending
  * @submitter: cookie of the submitting thread, never dereferenced
- * @total: bytes asked for
  * @done: bytes moved by earlier tries
+ * @work: of the work queue; made ready by whoever queues it
+ * @total: bytes asked for
  * @chunk: pages pinned in advance
  * @thread: the kernel thread that runs it, for files that need one; assoc->lock
+ *
+ * There may be very many: keep it within five cache lines.
  */
 struct iocp_req {
 	struct iocp_pkt pkt;
-	struct kiocb kiocb;
 	const struct iocp_opdef *def;
 	struct iocp_port *port;
 	struct iocp_assoc *assoc;
@@ -427,25 +429,27 @@ struct iocp_req {
 	bool append_turn;		/* and it is its turn; assoc->lock */
 	u16 ioprio;			/* the submitter's */
 	u32 op_flags;
-	u64 id;
+	union {
+		u64 id;
+		struct llist_node free;	/* in port->free_reqs */
+	};
 	const void *submitter;
-	struct list_head node;
 	struct list_head queue;
+	size_t done;
+	const struct cred *cred;
+	struct work_struct work;
 
+	/* files: punt.c uses some of it for all operations on them, op_rw.c the rest */
+	struct kiocb kiocb;
 	loff_t pos;
 	size_t total;
-	size_t done;
 	u64 fsize_limit;		/* RLIMIT_FSIZE of the submitter */
-	const struct cred *cred;
 	struct iovec *iov;		/* the segments: inline_iov or allocated */
-	unsigned int nr_segs;
 	struct iovec inline_iov[2];
-
 	struct iocp_chunk *chunk;
-	unsigned int chunk_pages;	/* of it, counted in port->pinned_pages */
 	struct task_struct *thread;
-	struct work_struct work;
-	struct llist_node free;
+	unsigned int nr_segs;
+	unsigned int chunk_pages;	/* of it, counted in port->pinned_pages */
 };
 
 /* Fields of struct iocp_op that an operation reads; the others must be 0. */
@@ -768,7 +772,6 @@ int iocp_fsync_prep(struct iocp_req *req, const struct iocp_op *op);
 int iocp_fsync_work(struct iocp_req *req);
 
 /* punt.c */
-void iocp_punt_init(struct iocp_req *req);
 void iocp_punt(struct iocp_req *req);
 int iocp_punt_submitted(struct iocp_req *req);
 bool iocp_punt_cancel(struct iocp_req *req);

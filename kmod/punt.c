@@ -120,12 +120,6 @@ static void iocp_punt_work(struct work_struct *work)
 	}
 }
 
-void iocp_punt_init(struct iocp_req *req)
-{
-	INIT_WORK(&req->work, iocp_punt_work);
-	INIT_LIST_HEAD(&req->queue);
-}
-
 /* Under assoc->lock: is it, or can it be, this append's turn? */
 static bool iocp_append_turn(struct iocp_req *req)
 {
@@ -184,6 +178,7 @@ void iocp_punt(struct iocp_req *req)
 	struct iocp_port *port = req->port;
 	unsigned long flags;
 
+	INIT_WORK(&req->work, iocp_punt_work);
 	spin_lock_irqsave(&assoc->lock, flags);
 	req->state = IOCP_REQ_PUNTED;
 	spin_lock(&port->punt_lock);

@@ -43,7 +43,7 @@ static struct iocp_req *iocp_req_new(struct iocp_port *port)
 		iocp_user_uncharge_memory(port, sizeof(*req));
 		return ERR_PTR(-ENOMEM);
 	}
-	iocp_punt_init(req);
+	INIT_LIST_HEAD(&req->queue);
 	atomic_inc(&iocp_objects.requests);
 	return req;
 }
@@ -144,7 +144,7 @@ static void iocp_req_unlink(struct iocp_req *req)
 	unsigned long flags;
 
 	spin_lock_irqsave(&assoc->lock, flags);
-	list_del(&req->node);
+	list_del(&req->pkt.node);
 	spin_unlock_irqrestore(&assoc->lock, flags);
 }
 
@@ -338,7 +338,7 @@ static bool iocp_req_link(struct iocp_req *req)
 	spin_lock_irqsave(&assoc->lock, flags);
 	ok = !assoc->gone;
 	if (ok)
-		list_add_tail(&req->node, &assoc->ops);
+		list_add_tail(&req->pkt.node, &assoc->ops);
 	spin_unlock_irqrestore(&assoc->lock, flags);
 	return ok;
 }

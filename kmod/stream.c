@@ -186,7 +186,7 @@ static void iocp_dir_run(struct iocp_dir *dir, bool block)
 		}
 		if (req->cancel) {
 			list_del_init(&req->queue);
-			list_del(&req->node);
+			list_del(&req->pkt.node);
 			spin_unlock_irq(&assoc->lock);
 			iocp_req_end_unlinked(req, -ECANCELED);
 			continue;
@@ -226,7 +226,7 @@ static void iocp_dir_run(struct iocp_dir *dir, bool block)
 		/* Off both lists at once, or CANCEL would take it for its own. */
 		spin_lock_irq(&assoc->lock);
 		list_del_init(&req->queue);
-		list_del(&req->node);
+		list_del(&req->pkt.node);
 		spin_unlock_irq(&assoc->lock);
 		iocp_req_end_unlinked(req, ret);
 		cond_resched();
@@ -286,7 +286,7 @@ ssize_t iocp_stream_submit(struct iocp_req *req)
 		spin_unlock_irq(&assoc->lock);
 		return -ENOENT;
 	}
-	list_add_tail(&req->node, &assoc->ops);
+	list_add_tail(&req->pkt.node, &assoc->ops);
 	list_add_tail(&req->queue, &dir->queue);
 	if (iocp_dir_head(dir) == req) {
 		if (atomic_read(&dir->state) == IOCP_DIR_IDLE) {
@@ -332,7 +332,7 @@ ssize_t iocp_stream_submit(struct iocp_req *req)
 ended:
 	spin_lock_irq(&assoc->lock);
 	list_del_init(&req->queue);
-	list_del(&req->node);
+	list_del(&req->pkt.node);
 	if (list_empty(&dir->queue))
 		atomic_set(&dir->state, IOCP_DIR_IDLE);
 	else
