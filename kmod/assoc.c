@@ -4,7 +4,8 @@
  *
  * An association is named by an index and a generation, never by an fd number,
  * so a late operation cannot meet another file.  It keeps its file open: close(2)
- * of the fd does not end it, DISASSOCIATE or the end of its process does.
+ * of the fd does not end it, DISASSOCIATE or the end of its process does.  A process
+ * that uses operations without a file has an association without file and index.
  *
  * Locking: port->mutex for coming and going.  Lookups are under RCU and take a
  * reference.  assoc->lock (interrupts off) covers the list of operations, and
@@ -16,6 +17,8 @@
 #include <linux/slab.h>
 
 #include "iocp.h"
+
+#define IOCP_FILELESS_LISTS	128	/* a power of two */
 
 /*
  * Open files that are associated with EXCLUSIVE, over all ports (CP-7).  Taken
@@ -70,11 +73,13 @@ void iocp_assoc_put(struct iocp_assoc *assoc)
 	spin_lock_irqsave(&assoc->owner->lock, flags);
 	list_del(&assoc->owner_node);
 	spin_unlock_irqrestore(&assoc->owner->lock, flags);
-	iocp_stream_exit(assoc);
-	iocp_exclusive_del(assoc);
-	fput(assoc->file);
-	if (assoc->nb_file)
-		fput(assoc->nb_file);
+	if (assoc->file) {
+		iocp_stream_exit(assoc);
+		iocp_exclusive_del(assoc);
+		fput(assoc->file);
+		if (assoc->nb_file)
+			fput(assoc->nb_file);
+	}
 	iocp_owner_put(assoc->owner);
 	/* The packet keeps what is left of us, and the port, until it was taken. */
 	if (assoc->notify_last) {
@@ -122,6 +127,96 @@ static struct iocp_assoc *iocp_assoc_mine(struct iocp_port *port, u32 index, u32
 	return assoc;
 }
 
+/* With one reference, for the port. */
+static struct iocp_assoc *iocp_assoc_alloc(struct iocp_port *port, unsigned int nr_lists)
+{
+	struct iocp_assoc *assoc;
+
+	assoc = kzalloc(struct_size(assoc, ops, nr_lists), GFP_KERNEL_ACCOUNT);
+	if (!assoc)
+		return NULL;
+	refcount_set(&assoc->refs, 1);
+	assoc->prio = IOCP_PRIO_NORMAL;
+	assoc->port = port;
+	assoc->mm = current->mm;
+	spin_lock_init(&assoc->lock);
+	INIT_LIST_HEAD(&assoc->appends);
+	assoc->ops_mask = nr_lists - 1;
+	while (nr_lists--)
+		INIT_LIST_HEAD(&assoc->ops[nr_lists]);
+	return assoc;
+}
+
+/* Its owner's; @owner's reference passes to it. */
+static void iocp_assoc_own(struct iocp_assoc *assoc, struct iocp_owner *owner)
+{
+	assoc->owner = owner;
+	spin_lock_irq(&owner->lock);
+	list_add_tail(&assoc->owner_node, &owner->assocs);
+	spin_unlock_irq(&owner->lock);
+}
+
+/* The calling process's association without a file, with a reference, or NULL. */
+static struct iocp_assoc *iocp_fileless_find(struct iocp_port *port)
+{
+	struct iocp_assoc *assoc;
+
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(assoc, &port->fileless, fileless)
+		if (assoc->mm == current->mm && refcount_inc_not_zero(&assoc->refs))
+			break;
+	rcu_read_unlock();
+	return assoc;
+}
+
+/*
+ * iocp_fileless_get - the same, made when it is first needed
+ *
+ * It ends with the process.
+ */
+struct iocp_assoc *iocp_fileless_get(struct iocp_port *port)
+{
+	struct iocp_assoc *assoc = iocp_fileless_find(port);
+	struct iocp_owner *owner;
+	int ret;
+
+	if (assoc)
+		return assoc;
+	mutex_lock(&port->mutex);
+	assoc = iocp_fileless_find(port);	/* another thread was faster */
+	if (assoc)
+		goto out;
+	ret = -EAGAIN;
+	if (!iocp_user_charge_assoc(port))
+		goto err;
+	ret = -ENOMEM;
+	assoc = iocp_assoc_alloc(port, IOCP_FILELESS_LISTS);
+	if (!assoc)
+		goto err_charge;
+	owner = iocp_owner_get(port);
+	if (IS_ERR(owner)) {
+		ret = PTR_ERR(owner);
+		kfree(assoc);
+		goto err_charge;
+	}
+	assoc->index = IOCP_NO_ASSOC;
+	assoc->caps = iocp_opdef_fileless();
+	iocp_assoc_own(assoc, owner);
+	refcount_inc(&assoc->refs);
+	iocp_port_get(port);
+	atomic_inc(&iocp_objects.assocs);
+	hlist_add_head_rcu(&assoc->fileless, &port->fileless);
+out:
+	mutex_unlock(&port->mutex);
+	return assoc;
+
+err_charge:
+	iocp_user_uncharge_assoc(port);
+err:
+	mutex_unlock(&port->mutex);
+	return ERR_PTR(ret);
+}
+
 /*
  * iocp_associate - IOCP_IOC_ASSOCIATE
  */
@@ -155,20 +250,15 @@ int iocp_associate(struct iocp_port *port, struct iocp_associate *arg)
 	if (!iocp_user_charge_assoc(port))
 		goto err_file;
 	ret = -ENOMEM;
-	assoc = kzalloc(sizeof(*assoc), GFP_KERNEL_ACCOUNT);
+	assoc = iocp_assoc_alloc(port, 1);
 	if (!assoc)
 		goto err_charge;
-	refcount_set(&assoc->refs, 1);
 	assoc->modes = arg->modes;
-	assoc->prio = prio ?: IOCP_PRIO_NORMAL;
+	if (prio)
+		assoc->prio = prio;
 	assoc->key = arg->key;
 	assoc->caps = caps;
 	assoc->file = file;
-	assoc->port = port;
-	assoc->mm = current->mm;
-	spin_lock_init(&assoc->lock);
-	INIT_LIST_HEAD(&assoc->ops);
-	INIT_LIST_HEAD(&assoc->appends);
 	INIT_HLIST_NODE(&assoc->exclusive);
 
 	/* Asks the file's driver, who may take his time. */
@@ -181,16 +271,13 @@ int iocp_associate(struct iocp_port *port, struct iocp_associate *arg)
 		ret = PTR_ERR(owner);
 		goto err_unlock;
 	}
-	assoc->owner = owner;
 	if (arg->flags & IOCP_ASSOC_EXCLUSIVE) {
 		ret = iocp_exclusive_add(assoc);
 		if (ret)
 			goto err_owner;
 	}
 	assoc->gen = ++port->next_gen ?: ++port->next_gen;
-	spin_lock_irq(&owner->lock);
-	list_add_tail(&assoc->owner_node, &owner->assocs);
-	spin_unlock_irq(&owner->lock);
+	iocp_assoc_own(assoc, owner);
 	/* Found by others from here on, who wait for the mutex to take it out. */
 	ret = xa_alloc_cyclic(&port->assocs, &assoc->index, assoc,
 			      XA_LIMIT(0, IOCP_NO_ASSOC - 1), &port->next_index,
@@ -235,15 +322,14 @@ struct iocp_match {
 	u32 nr_cancelled, nr_running, nr_unstoppable;
 };
 
-/* Marks; each operation still ends with exactly one packet. */
-static void iocp_assoc_cancel(struct iocp_assoc *assoc, struct iocp_match *m)
+static void iocp_cancel_list(struct iocp_assoc *assoc, struct list_head *ops, struct iocp_match *m)
 {
 	struct iocp_req *req, *next;
 	unsigned long flags;
 	LIST_HEAD(ended);
 
 	spin_lock_irqsave(&assoc->lock, flags);
-	list_for_each_entry_safe(req, next, &assoc->ops, pkt.node) {
+	list_for_each_entry_safe(req, next, ops, pkt.node) {
 		if ((m->flags & IOCP_CANCEL_BY_ID && req->id != m->id) ||
 		    (m->flags & IOCP_CANCEL_BY_OVERLAPPED &&
 		     req->pkt.p.overlapped != m->overlapped) ||
@@ -252,6 +338,18 @@ static void iocp_assoc_cancel(struct iocp_assoc *assoc, struct iocp_match *m)
 		switch (req->state) {
 		case IOCP_REQ_STREAM:
 			if (iocp_stream_cancel(req)) {
+				m->nr_running++;
+				continue;
+			}
+			break;
+		case IOCP_REQ_WAIT:
+			if (!iocp_wait_cancel(req)) {
+				m->nr_running++;
+				continue;
+			}
+			break;
+		case IOCP_REQ_TIMER:
+			if (!iocp_timer_cancel(req)) {
 				m->nr_running++;
 				continue;
 			}
@@ -282,8 +380,23 @@ static void iocp_assoc_cancel(struct iocp_assoc *assoc, struct iocp_match *m)
 	spin_unlock_irqrestore(&assoc->lock, flags);
 
 	/* They are ours now: on no list that anybody else looks at. */
-	list_for_each_entry_safe(req, next, &ended, pkt.node)
+	list_for_each_entry_safe(req, next, &ended, pkt.node) {
 		iocp_req_end_unlinked(req, -ECANCELED);
+		cond_resched();
+	}
+}
+
+/* Marks; each operation still ends with exactly one packet. */
+static void iocp_assoc_cancel(struct iocp_assoc *assoc, struct iocp_match *m)
+{
+	u32 i;
+
+	if (m->flags & IOCP_CANCEL_BY_ID) {
+		iocp_cancel_list(assoc, iocp_assoc_ops(assoc, m->id), m);
+		return;
+	}
+	for (i = 0; i <= assoc->ops_mask; i++)
+		iocp_cancel_list(assoc, &assoc->ops[i], m);
 }
 
 /*
@@ -300,8 +413,12 @@ void iocp_assoc_end(struct iocp_assoc *assoc, bool cancel)
 	bool first = !assoc->gone;
 
 	if (first) {
-		xa_erase(&port->assocs, assoc->index);
-		WRITE_ONCE(port->nr_assocs, port->nr_assocs - 1);
+		if (assoc->file) {
+			xa_erase(&port->assocs, assoc->index);
+			WRITE_ONCE(port->nr_assocs, port->nr_assocs - 1);
+		} else {
+			hlist_del_rcu(&assoc->fileless);
+		}
 		spin_lock_irq(&assoc->lock);
 		assoc->gone = true;
 		spin_unlock_irq(&assoc->lock);
@@ -392,7 +509,10 @@ int iocp_cancel(struct iocp_port *port, struct iocp_cancel *arg)
 		return -EINVAL;
 
 	if (arg->flags & IOCP_CANCEL_BY_ASSOC) {
-		assoc = iocp_assoc_mine(port, arg->assoc, arg->assoc_gen);
+		if (arg->assoc == IOCP_NO_ASSOC && !arg->assoc_gen)
+			assoc = iocp_fileless_find(port) ?: ERR_PTR(-ENOENT);
+		else
+			assoc = iocp_assoc_mine(port, arg->assoc, arg->assoc_gen);
 		if (IS_ERR(assoc))
 			return PTR_ERR(assoc);
 		iocp_assoc_cancel(assoc, &m);

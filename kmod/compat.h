@@ -79,12 +79,13 @@ static inline bool iocp_current_blocks(void)
 
 /* 6.13: hrtimer_setup(), and in 6.15 hrtimer_init() is gone. */
 static inline void iocp_hrtimer_setup(struct hrtimer *timer,
-				      enum hrtimer_restart (*function)(struct hrtimer *))
+				      enum hrtimer_restart (*function)(struct hrtimer *),
+				      clockid_t clock, enum hrtimer_mode mode)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-	hrtimer_setup(timer, function, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_setup(timer, function, clock, mode);
 #else
-	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_init(timer, clock, mode);
 	timer->function = function;
 #endif
 }

@@ -9,7 +9,8 @@
  *            more than the structure.
  *   owner    one process (mm) that has associations in the port.  Its
  *            mmu_notifier tells when that mm ends, by exit, kill or exec.
- *   assoc    a file in a port.  Kept by the port's table until DISASSOCIATE,
+ *   assoc    a file in a port, or what a process has there that needs none.
+ *	      Kept by the port's table until DISASSOCIATE or the process's end,
  *            by each operation in flight and by stream work that runs.
  *            It keeps the file, the port and the owner.
  *   req      one operation that outlives its submission.  Two references:
@@ -245,6 +246,7 @@ struct iocp_port {
 	struct mutex mutex;
 	struct list_head owners;
 	struct xarray assocs;		/* lookups under RCU */
+	struct hlist_head fileless;	/* associations without a file; likewise */
 	u32 nr_assocs;
 	u32 next_index;
 	u32 next_gen;
@@ -315,12 +317,11 @@ struct iocp_owner {
 	bool ended;
 };
 
-/* A wait-queue entry of a stream's file. */
-#define IOCP_MAX_PWQ		4
+/* A wait-queue entry of a file; @wait.private is whose it is. */
+#define IOCP_MAX_PWQ		4	/* per file */
 struct iocp_pwq {
 	wait_queue_entry_t wait;
-	wait_queue_head_t *whead;	/* NULL once POLLFREE came */
-	struct iocp_assoc *assoc;
+	wait_queue_head_t *whead;	/* NULL: in none, or POLLFREE came */
 };
 
 /* Who may touch a direction's queue head: see stream.c. */
@@ -352,6 +353,11 @@ enum { IOCP_DIR_READ, IOCP_DIR_WRITE };
  * struct iocp_assoc - a file in a port
  *
  * @lock protects @ops, @appends, @dir queues, @gone and the requests' cancel state.
+ *
+ * Operations without a file need the same: something that CANCEL and the end of
+ * their process find them by.  So each process may have one association in a port
+ * that has no file and no index (iocp_fileless_get()).  There may be very many of
+ * those operations, so they are in several lists, by their ids.
  */
 struct iocp_assoc {
 	refcount_t refs;
@@ -364,11 +370,10 @@ struct iocp_assoc {
 	struct iocp_port *port;
 	struct iocp_owner *owner;
 	struct mm_struct *mm;		/* owner->mm, for the check in every submit */
-	struct file *file;
+	struct file *file;		/* NULL: of operations without one */
 	struct file *nb_file;		/* see iocp_pipe_knows_nowait() */
 
 	spinlock_t lock;		/* protects ops, appends, gone, dir queues, cancel state */
-	struct list_head ops;		/* in submission order */
 	struct list_head appends;	/* appending writes that wait for the one before */
 	bool append_busy;
 	bool gone;
@@ -381,7 +386,10 @@ struct iocp_assoc {
 
 	struct list_head owner_node;	/* owner->lock */
 	struct hlist_node exclusive;	/* the table of EXCLUSIVE files */
+	struct hlist_node fileless;	/* in port->fileless */
 	struct rcu_head rcu;
+	u32 ops_mask;
+	struct list_head ops[];		/* each in submission order */
 };
 
 /* Pages of a user buffer, pinned. */
@@ -397,6 +405,8 @@ enum iocp_req_state {
 	IOCP_REQ_STREAM,		/* in its direction's queue */
 	IOCP_REQ_PUNTED,		/* pending in, or given to, the work queue */
 	IOCP_REQ_RUNNING,		/* a kernel worker is inside it */
+	IOCP_REQ_WAIT,
+	IOCP_REQ_TIMER,
 };
 
 /*
@@ -439,17 +449,33 @@ struct iocp_req {
 	const struct cred *cred;
 	struct work_struct work;
 
-	/* files: punt.c uses some of it for all operations on them, op_rw.c the rest */
-	struct kiocb kiocb;
-	loff_t pos;
-	size_t total;
-	u64 fsize_limit;		/* RLIMIT_FSIZE of the submitter */
-	struct iovec *iov;		/* the segments: inline_iov or allocated */
-	struct iovec inline_iov[2];
-	struct iocp_chunk *chunk;
-	struct task_struct *thread;
-	unsigned int nr_segs;
-	unsigned int chunk_pages;	/* of it, counted in port->pinned_pages */
+	union {
+		/* on files: punt.c uses some of it for all of them, op_rw.c the rest */
+		struct {
+			struct kiocb kiocb;
+			loff_t pos;
+			size_t total;
+			u64 fsize_limit;	/* RLIMIT_FSIZE of the submitter */
+			struct iovec *iov;	/* the segments: inline_iov or allocated */
+			struct iovec inline_iov[2];
+			struct iocp_chunk *chunk;
+			struct task_struct *thread;
+			unsigned int nr_segs;
+			unsigned int chunk_pages;	/* of it, counted in port->pinned_pages */
+		};
+		/* TIMER and WAIT; all but @timer is WAIT's, see op_wait.c */
+		struct {
+			struct hrtimer timer;
+			struct file *file;
+			struct iocp_pwq pwq;
+			struct iocp_pwq *more;	/* of files that have several wait queues */
+			atomic_t armed;		/* enum iocp_wait_state */
+			u8 nr_pwq;
+			bool timed;		/* the deadline's timer was started */
+			bool timed_out;		/* assoc->lock */
+			bool dead;		/* POLLFREE came */
+		};
+	};
 };
 
 /* Fields of struct iocp_op that an operation reads; the others must be 0. */
@@ -458,6 +484,7 @@ struct iocp_req {
 #define IOCP_FIELD_LEN		BIT(2)
 #define IOCP_FIELD_OFF		BIT(3)
 #define IOCP_FIELD_AUX2		BIT(4)
+#define IOCP_FIELD_AUX		BIT(5)
 
 enum iocp_op_file { IOCP_FILE_NONE, IOCP_FILE_OPTIONAL, IOCP_FILE_NEEDED };
 
@@ -468,11 +495,15 @@ enum iocp_op_file { IOCP_FILE_NONE, IOCP_FILE_OPTIONAL, IOCP_FILE_NEEDED };
  * @write: it is a write (else a read), for streams
  * @rw: it moves data: streams queue it per direction
  * @post: a packet of the program's own
+ * @kind: of its packet
  * @possible: can it be done on this file at all (for caps)
  * @prep: check and copy everything from user space; may sleep; -errno refuses
+ * @start: of operations without a file: all the rest, links it itself; -EIOCBQUEUED,
+ *	or the outcome, and then it is off every list
  * @issue: try in the submitter without blocking; bytes, -EIOCBQUEUED, -EAGAIN
  *	to go to the work queue, or an error
  * @work: do it, blocking, in process context; sets req->done, 0 or -errno
+ * @cleanup: give back what prep and start took
  */
 struct iocp_opdef {
 	const char *name;
@@ -481,10 +512,13 @@ struct iocp_opdef {
 	bool write;
 	bool rw;
 	bool post;
+	u8 kind;
 	bool (*possible)(struct file *file);
 	int (*prep)(struct iocp_req *req, const struct iocp_op *op);
+	ssize_t (*start)(struct iocp_req *req);
 	ssize_t (*issue)(struct iocp_req *req);
 	int (*work)(struct iocp_req *req);
+	void (*cleanup)(struct iocp_req *req);
 };
 
 /* Live objects, for the leak tests (debugfs iocp/objects). */
@@ -709,9 +743,24 @@ int iocp_disassociate(struct iocp_port *port, const struct iocp_assoc_ref *arg);
 int iocp_set_modes(struct iocp_port *port, struct iocp_assoc_ref *arg);
 int iocp_cancel(struct iocp_port *port, struct iocp_cancel *arg);
 struct iocp_assoc *iocp_assoc_find(struct iocp_port *port, u32 index, u32 gen);
+struct iocp_assoc *iocp_fileless_get(struct iocp_port *port);
 void iocp_assoc_end(struct iocp_assoc *assoc, bool cancel);
 void iocp_assoc_put(struct iocp_assoc *assoc);
 void iocp_assoc_free_last(struct iocp_pkt *pkt);
+
+static inline struct list_head *iocp_assoc_ops(struct iocp_assoc *assoc, u64 id)
+{
+	return &assoc->ops[id & assoc->ops_mask];
+}
+
+/* Under assoc->lock: on its list from here on; false if the association has ended. */
+static inline bool iocp_req_link(struct iocp_req *req)
+{
+	if (req->assoc->gone)
+		return false;
+	list_add_tail(&req->pkt.node, iocp_assoc_ops(req->assoc, req->id));
+	return true;
+}
 
 /* request.c */
 /*
@@ -738,7 +787,7 @@ int iocp_req_reserve(struct iocp_port *port, u32 nr);
 void iocp_req_free_all(struct iocp_port *port);
 
 /* opdef.c */
-#define IOCP_NR_OPS		(IOCP_OP_POST + 1)
+#define IOCP_NR_OPS		(IOCP_OP_TIMER + 1)
 extern const struct iocp_opdef iocp_opdefs[IOCP_NR_OPS];
 
 /* The operation's line, or NULL. */
@@ -752,6 +801,7 @@ static inline const struct iocp_opdef *iocp_opdef(u16 opcode)
 
 u64 iocp_opdef_mask(void);
 u64 iocp_opdef_caps(struct file *file);
+u64 iocp_opdef_fileless(void);
 int iocp_opdef_why_not(const struct iocp_opdef *def, struct file *file);
 
 /* op_rw.c */
@@ -771,6 +821,17 @@ bool iocp_fsync_possible(struct file *file);
 int iocp_fsync_prep(struct iocp_req *req, const struct iocp_op *op);
 int iocp_fsync_work(struct iocp_req *req);
 
+/* op_timer.c */
+int iocp_timer_prep(struct iocp_req *req, const struct iocp_op *op);
+ssize_t iocp_timer_start(struct iocp_req *req);
+bool iocp_timer_cancel(struct iocp_req *req);
+
+/* op_wait.c */
+int iocp_wait_prep(struct iocp_req *req, const struct iocp_op *op);
+ssize_t iocp_wait_start(struct iocp_req *req);
+bool iocp_wait_cancel(struct iocp_req *req);
+void iocp_wait_cleanup(struct iocp_req *req);
+
 /* punt.c */
 void iocp_punt(struct iocp_req *req);
 int iocp_punt_submitted(struct iocp_req *req);
@@ -785,5 +846,9 @@ int iocp_stream_init(struct iocp_assoc *assoc);
 void iocp_stream_exit(struct iocp_assoc *assoc);
 ssize_t iocp_stream_submit(struct iocp_req *req);
 int iocp_stream_cancel(struct iocp_req *req);
+void iocp_pwq_add(struct iocp_pwq *pwq, wait_queue_head_t *whead, wait_queue_func_t func,
+		  void *private);
+void iocp_pwq_del(struct iocp_pwq *pwq, unsigned int nr);
+void iocp_pwq_gone(struct iocp_pwq *pwq);
 
 #endif /* IOCP_H */

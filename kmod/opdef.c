@@ -70,6 +70,24 @@ const struct iocp_opdef iocp_opdefs[IOCP_NR_OPS] = {
 		.fields		= IOCP_FIELD_OP_FLAGS | IOCP_FIELD_ADDR | IOCP_FIELD_AUX2,
 		.file		= IOCP_FILE_NONE,
 		.post		= true,
+		.kind		= IOCP_PKT_KIND_POST,
+	},
+	[IOCP_OP_WAIT] = {
+		.name		= "WAIT",
+		.fields		= IOCP_FIELD_OP_FLAGS | IOCP_FIELD_LEN | IOCP_FIELD_AUX,
+		.file		= IOCP_FILE_NONE,
+		.kind		= IOCP_PKT_KIND_WAIT,
+		.prep		= iocp_wait_prep,
+		.start		= iocp_wait_start,
+		.cleanup	= iocp_wait_cleanup,
+	},
+	[IOCP_OP_TIMER] = {
+		.name		= "TIMER",
+		.fields		= IOCP_FIELD_OP_FLAGS | IOCP_FIELD_ADDR | IOCP_FIELD_OFF,
+		.file		= IOCP_FILE_NONE,
+		.kind		= IOCP_PKT_KIND_TIMER,
+		.prep		= iocp_timer_prep,
+		.start		= iocp_timer_start,
 	},
 };
 
@@ -95,6 +113,18 @@ u64 iocp_opdef_caps(struct file *file)
 	for (i = 0; i < ARRAY_SIZE(iocp_opdefs); i++)
 		if (iocp_opdefs[i].name && iocp_opdefs[i].file != IOCP_FILE_NONE &&
 		    (!iocp_opdefs[i].possible || iocp_opdefs[i].possible(file)))
+			mask |= BIT_ULL(i);
+	return mask;
+}
+
+/* The operations that need none, and are more than a packet; likewise. */
+u64 iocp_opdef_fileless(void)
+{
+	u64 mask = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(iocp_opdefs); i++)
+		if (iocp_opdefs[i].start)
 			mask |= BIT_ULL(i);
 	return mask;
 }

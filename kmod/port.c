@@ -195,6 +195,7 @@ struct iocp_port *iocp_port_create(void)
 	mutex_init(&port->mutex);
 	INIT_LIST_HEAD(&port->owners);
 	xa_init_flags(&port->assocs, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
+	INIT_HLIST_HEAD(&port->fileless);
 	atomic64_set(&port->next_id, 1);
 	INIT_RCU_WORK(&port->free_work, iocp_port_free_work);
 	atomic_inc(&iocp_objects.ports);

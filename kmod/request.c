@@ -12,6 +12,8 @@
  *  stream   pipes, sockets, terminals: in order per direction, armed by poll
  *	     (stream.c)
  *
+ * WAIT and TIMER go their own (op_wait.c, op_timer.c).
+ *
  * An error that is found before a byte has moved, in the submitter, refuses the
  * operation: no packet.  Otherwise exactly one packet follows, unless the
  * program asked to be told of immediate success instead (NM-5..16).
@@ -92,7 +94,7 @@ void iocp_req_put(struct iocp_req *req)
 	if (!atomic_dec_and_test(&req->refs))
 		return;
 	/* only now: the submitter's iterator pointed into it */
-	if (req->iov != req->inline_iov) {
+	if (req->def->rw && req->iov != req->inline_iov) {
 		kfree(req->iov);
 		iocp_user_uncharge_memory(port, req->nr_segs * sizeof(*req->iov));
 	}
@@ -122,7 +124,9 @@ static void iocp_req_cleanup(struct iocp_req *req)
 {
 	if (req->cred)
 		put_cred(req->cred);
-	if (req->chunk)		/* cancelled before it started, so in process context */
+	if (req->def->cleanup)
+		req->def->cleanup(req);
+	else if (req->def->rw && req->chunk)	/* cancelled before it started: may sleep */
 		iocp_rw_unpin(req, req->chunk, false);
 }
 
@@ -162,7 +166,7 @@ static void iocp_req_complete(struct iocp_req *req, int res, u32 pkt_flags)
 	iocp_req_cleanup(req);
 	p->info = req->done;
 	p->res = res;
-	p->flags |= IOCP_PKT_KIND_IO | pkt_flags;
+	p->flags |= pkt_flags;
 	iocp_port_queue(assoc->port, &req->pkt);
 	iocp_assoc_put(assoc);
 }
@@ -219,11 +223,12 @@ void iocp_req_end(struct iocp_req *req, int res)
 /* Every field that an operation does not read must be 0, so it can get a meaning. */
 static bool iocp_fields_valid(const struct iocp_op *op, u32 fields)
 {
-	return !op->aux && !op->buf_index && !op->ioprio &&
+	return !op->buf_index && !op->ioprio &&
 	       (fields & IOCP_FIELD_OP_FLAGS || !op->op_flags) &&
 	       (fields & IOCP_FIELD_ADDR || !op->addr) &&
 	       (fields & IOCP_FIELD_LEN || !op->len) &&
 	       (fields & IOCP_FIELD_OFF || !op->off) &&
+	       (fields & IOCP_FIELD_AUX || !op->aux) &&
 	       (fields & IOCP_FIELD_AUX2 || !op->aux2);
 }
 
@@ -234,19 +239,18 @@ static u32 iocp_op_prio(const struct iocp_op *op, u32 fallback)
 	return (prio ?: fallback) << IOCP_PKT_PRIO_SHIFT;
 }
 
-/* An operation without a file: its packet is all there is to it. */
+/* POST, and NOP without a file: the packet is all there is to it. */
 static int iocp_submit_plain(struct iocp_submit *sub, const struct iocp_op *op,
 			     const struct iocp_opdef *def, struct iocp_result *result)
 {
 	struct iocp_packet p = { .overlapped = op->overlapped };
 	int ret;
 
-	p.flags = iocp_op_prio(op, IOCP_PRIO_NORMAL);
+	p.flags = iocp_op_prio(op, IOCP_PRIO_NORMAL) | def->kind;
 	if (def->post) {
 		p.key = op->aux2;
 		p.info = op->addr;
 		p.res = (s32)op->op_flags;
-		p.flags |= IOCP_PKT_KIND_POST;
 	} else {
 		if (op->flags & IOCP_OP_F_KEY_IN_AUX2)
 			p.key = op->aux2;
@@ -255,7 +259,6 @@ static int iocp_submit_plain(struct iocp_submit *sub, const struct iocp_op *op,
 			result->state = IOCP_RESULT_DONE;
 			return 0;
 		}
-		p.flags |= IOCP_PKT_KIND_IO;
 	}
 	ret = iocp_port_post(sub->port, &p);
 	if (!ret)
@@ -270,9 +273,12 @@ static struct iocp_assoc *iocp_submit_assoc(struct iocp_submit *sub, const struc
 
 	if (!assoc || assoc->index != op->assoc || assoc->gen != op->assoc_gen ||
 	    READ_ONCE(assoc->gone)) {
-		assoc = iocp_assoc_find(sub->port, op->assoc, op->assoc_gen);
-		if (!assoc)
-			return ERR_PTR(-ENOENT);
+		if (op->assoc == IOCP_NO_ASSOC)
+			assoc = iocp_fileless_get(sub->port);
+		else
+			assoc = iocp_assoc_find(sub->port, op->assoc, op->assoc_gen);
+		if (IS_ERR_OR_NULL(assoc))
+			return assoc ?: ERR_PTR(-ENOENT);
 		iocp_submit_end(sub);
 		sub->assoc = assoc;
 	}
@@ -328,26 +334,12 @@ static void iocp_submit_success(struct iocp_submit *sub, struct iocp_req *req,
 	iocp_req_put(req);
 }
 
-/* On the association's list from here on; false if the association has ended. */
-static bool iocp_req_link(struct iocp_req *req)
-{
-	struct iocp_assoc *assoc = req->assoc;
-	unsigned long flags;
-	bool ok;
-
-	spin_lock_irqsave(&assoc->lock, flags);
-	ok = !assoc->gone;
-	if (ok)
-		list_add_tail(&req->pkt.node, &assoc->ops);
-	spin_unlock_irqrestore(&assoc->lock, flags);
-	return ok;
-}
-
-static int iocp_submit_file(struct iocp_submit *sub, const struct iocp_op *op, u64 id,
-			    const struct iocp_opdef *def, struct iocp_result *result)
+static int iocp_submit_req(struct iocp_submit *sub, const struct iocp_op *op, u64 id,
+			   const struct iocp_opdef *def, struct iocp_result *result)
 {
 	struct iocp_assoc *assoc = iocp_submit_assoc(sub, op);
 	struct iocp_req *req;
+	bool linked;
 	ssize_t ret;
 
 	if (IS_ERR(assoc))
@@ -363,9 +355,9 @@ static int iocp_submit_file(struct iocp_submit *sub, const struct iocp_op *op, u
 	}
 	atomic_set(&req->refs, 2);
 	req->pkt.type = IOCP_PKT_REQ;
-	req->pkt.p.key = assoc->key;
+	req->pkt.p.key = op->flags & IOCP_OP_F_KEY_IN_AUX2 ? op->aux2 : assoc->key;
 	req->pkt.p.overlapped = op->overlapped;
-	req->pkt.p.flags = iocp_op_prio(op, assoc->prio);
+	req->pkt.p.flags = iocp_op_prio(op, assoc->prio) | def->kind;
 	req->def = def;
 	req->port = sub->port;
 	req->assoc = assoc;
@@ -395,13 +387,16 @@ static int iocp_submit_file(struct iocp_submit *sub, const struct iocp_op *op, u
 		goto abandon;
 	refcount_inc(&assoc->refs);	/* the operation's own */
 
-	if (def->rw && assoc->caps & IOCP_CAP_STREAM) {
-		ret = iocp_stream_submit(req);
+	if (def->start || (def->rw && assoc->caps & IOCP_CAP_STREAM)) {
+		ret = def->start ? def->start(req) : iocp_stream_submit(req);
 		if (ret == -EIOCBQUEUED)
 			goto queued;
 		goto ended;
 	}
-	if (!iocp_req_link(req)) {
+	spin_lock_irq(&assoc->lock);
+	linked = iocp_req_link(req);
+	spin_unlock_irq(&assoc->lock);
+	if (!linked) {
 		ret = -ENOENT;
 		goto put_assoc;
 	}
@@ -472,7 +467,7 @@ void iocp_submit_one(struct iocp_submit *sub, const struct iocp_op *op, u64 id,
 		goto out;
 	fields = def->fields;
 	if (op->flags & IOCP_OP_F_KEY_IN_AUX2) {
-		if (def->file != IOCP_FILE_OPTIONAL || op->assoc != IOCP_NO_ASSOC)
+		if (def->post || op->assoc != IOCP_NO_ASSOC)
 			goto out;
 		fields |= IOCP_FIELD_AUX2;
 	}
@@ -485,11 +480,12 @@ void iocp_submit_one(struct iocp_submit *sub, const struct iocp_op *op, u64 id,
 	if (op->assoc == IOCP_NO_ASSOC) {
 		if (def->file == IOCP_FILE_NEEDED || op->assoc_gen)
 			goto out;
-		ret = iocp_submit_plain(sub, op, def, result);
+		ret = def->start ? iocp_submit_req(sub, op, id, def, result) :
+		      iocp_submit_plain(sub, op, def, result);
 	} else {
 		if (def->file == IOCP_FILE_NONE)
 			goto out;
-		ret = iocp_submit_file(sub, op, id, def, result);
+		ret = iocp_submit_req(sub, op, id, def, result);
 	}
 out:
 	if (ret)

@@ -76,10 +76,50 @@ static void iocp_dir_requeue(struct iocp_dir *dir, unsigned long delay)
 	spin_unlock_irq(&dir->assoc->lock);
 }
 
+void iocp_pwq_add(struct iocp_pwq *pwq, wait_queue_head_t *whead, wait_queue_func_t func,
+		  void *private)
+{
+	init_waitqueue_func_entry(&pwq->wait, func);
+	pwq->wait.private = private;
+	pwq->whead = whead;
+	add_wait_queue(whead, &pwq->wait);
+}
+
+/*
+ * iocp_pwq_del - off the file's wait queues, from any context
+ *
+ * The RCU section covers wait queues that vanish before their file (POLLFREE).
+ */
+void iocp_pwq_del(struct iocp_pwq *pwq, unsigned int nr)
+{
+	rcu_read_lock();
+	for (; nr; nr--, pwq++) {
+		/* pairs with the release in iocp_pwq_gone() */
+		wait_queue_head_t *whead = smp_load_acquire(&pwq->whead);
+
+		if (whead)
+			remove_wait_queue(whead, &pwq->wait);
+	}
+	rcu_read_unlock();
+}
+
+/*
+ * iocp_pwq_gone - the wait queue goes before the file does (POLLFREE)
+ *
+ * The last thing that a wake-up does with the entry: once whead is NULL
+ * iocp_pwq_del() leaves it alone.
+ */
+void iocp_pwq_gone(struct iocp_pwq *pwq)
+{
+	list_del_init(&pwq->wait.entry);
+	/* the entry first; pairs with the acquire in iocp_pwq_del() */
+	smp_store_release(&pwq->whead, NULL);
+}
+
 static int iocp_stream_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
 	struct iocp_pwq *pwq = container_of(wait, struct iocp_pwq, wait);
-	struct iocp_assoc *assoc = pwq->assoc;
+	struct iocp_assoc *assoc = wait->private;
 	__poll_t events = key_to_poll(key);
 	int i;
 
@@ -94,15 +134,8 @@ static int iocp_stream_wake(wait_queue_entry_t *wait, unsigned int mode, int syn
 		if (refcount_inc_not_zero(&assoc->refs))
 			queue_delayed_work(iocp_stream_wq, &dir->work, 0);
 	}
-	if (events & POLLFREE) {
-		/*
-		 * The wait queue goes before the file does.  Once whead is NULL
-		 * iocp_stream_exit() leaves the entry alone, so take it off first.
-		 */
-		list_del_init(&wait->entry);
-		/* the entry first; pairs with the acquire in iocp_stream_exit() */
-		smp_store_release(&pwq->whead, NULL);
-	}
+	if (events & POLLFREE)
+		iocp_pwq_gone(pwq);
 	return 1;
 }
 
@@ -282,11 +315,10 @@ ssize_t iocp_stream_submit(struct iocp_req *req)
 
 	req->state = IOCP_REQ_STREAM;
 	spin_lock_irq(&assoc->lock);
-	if (assoc->gone) {
+	if (!iocp_req_link(req)) {
 		spin_unlock_irq(&assoc->lock);
 		return -ENOENT;
 	}
-	list_add_tail(&req->pkt.node, &assoc->ops);
 	list_add_tail(&req->queue, &dir->queue);
 	if (iocp_dir_head(dir) == req) {
 		if (atomic_read(&dir->state) == IOCP_DIR_IDLE) {
@@ -371,17 +403,12 @@ static void iocp_stream_queue_proc(struct file *file, wait_queue_head_t *whead, 
 {
 	struct iocp_poll_table *t = container_of(pt, struct iocp_poll_table, pt);
 	struct iocp_assoc *assoc = t->assoc;
-	struct iocp_pwq *pwq;
 
 	if (assoc->nr_pwq == ARRAY_SIZE(assoc->pwq)) {
 		t->error = -EOPNOTSUPP;
 		return;
 	}
-	pwq = &assoc->pwq[assoc->nr_pwq++];
-	init_waitqueue_func_entry(&pwq->wait, iocp_stream_wake);
-	pwq->whead = whead;
-	pwq->assoc = assoc;
-	add_wait_queue(whead, &pwq->wait);
+	iocp_pwq_add(&assoc->pwq[assoc->nr_pwq++], whead, iocp_stream_wake, assoc);
 }
 
 static void iocp_dir_init(struct iocp_assoc *assoc, int i, __poll_t events)
@@ -450,20 +477,9 @@ int iocp_stream_init(struct iocp_assoc *assoc)
 /*
  * iocp_stream_exit - off the file's wait queues
  *
- * From any context, when no operation is left.  The RCU section covers wait
- * queues that vanish before their file (POLLFREE).
+ * From any context, when no operation is left.
  */
 void iocp_stream_exit(struct iocp_assoc *assoc)
 {
-	unsigned int i;
-
-	rcu_read_lock();
-	for (i = 0; i < assoc->nr_pwq; i++) {
-		/* pairs with the release in iocp_stream_wake() */
-		wait_queue_head_t *whead = smp_load_acquire(&assoc->pwq[i].whead);
-
-		if (whead)
-			remove_wait_queue(whead, &assoc->pwq[i].wait);
-	}
-	rcu_read_unlock();
+	iocp_pwq_del(assoc->pwq, assoc->nr_pwq);
 }

@@ -300,7 +300,8 @@ int iocp_worker_join(struct iocp_port *port, struct iocp_worker **out)
 		atomic_inc(&iocp_objects.workers);
 		worker->dead_work = IRQ_WORK_INIT_HARD(iocp_worker_dead_irq);
 		worker->delay_work = IRQ_WORK_INIT_HARD(iocp_worker_delay_irq);
-		iocp_hrtimer_setup(&worker->timer, iocp_worker_timer);
+		iocp_hrtimer_setup(&worker->timer, iocp_worker_timer, CLOCK_MONOTONIC,
+				   HRTIMER_MODE_REL_PINNED_HARD);
 		INIT_WORK(&worker->work, iocp_worker_dead_work);
 		preempt_notifier_init(&worker->notifier, &iocp_preempt_ops);
 		preempt_disable();

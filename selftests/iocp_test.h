@@ -327,6 +327,23 @@ static inline struct iocp_op op_fsync(const struct assoc *as, u64 overlapped, u3
 	};
 }
 
+/* @due in nanoseconds of CLOCK_MONOTONIC */
+static inline struct iocp_op op_timer(u64 overlapped, u64 due, u64 slack)
+{
+	return (struct iocp_op){
+		.opcode = IOCP_OP_TIMER, .assoc = IOCP_NO_ASSOC, .overlapped = overlapped,
+		.addr = due, .off = slack,
+	};
+}
+
+static inline struct iocp_op op_wait(u64 overlapped, int file, u32 op_flags)
+{
+	return (struct iocp_op){
+		.opcode = IOCP_OP_WAIT, .assoc = IOCP_NO_ASSOC, .overlapped = overlapped,
+		.aux = file, .op_flags = op_flags,
+	};
+}
+
 static inline int enter(int fd, struct iocp_enter *e)
 {
 	e->size = sizeof(*e);
@@ -396,7 +413,8 @@ static inline int reap(int fd, struct iocp_packet *pkts, u32 n)
 	u32 got = 0;
 
 	while (got < n) {
-		int ret = reap_until(fd, pkts + got, n - got, end);
+		u32 now = n - got < IOCP_MAX_BATCH ? n - got : IOCP_MAX_BATCH;
+		int ret = reap_until(fd, pkts + got, now, end);
 
 		if (ret < 0)
 			return ret;

@@ -5,6 +5,8 @@
  * checked.  After a refusal nothing has changed, there is no packet, and the
  * same operation put right succeeds.
  */
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include "iocp_test.h"
 
 #define FIELD_OP_FLAGS	(1U << 0)
@@ -13,6 +15,7 @@
 #define FIELD_OFF	(1U << 3)
 #define FIELD_AUX2	(1U << 4)
 #define FIELD_ASSOC	(1U << 5)
+#define FIELD_AUX	(1U << 6)
 
 /* Flags that are reserved for a meaning, and those that have none yet. */
 #define UNKNOWN_FLAGS	(1U << 1 | 1U << 2 | 1U << 3 | 1U << 6 | 0xf800U)
@@ -20,7 +23,7 @@
 FIXTURE(op) {
 	struct port port;
 	struct objects base;
-	int file;
+	int file, event;
 	struct assoc as;
 	struct iocp_op good;
 	struct iovec iov[2];
@@ -57,6 +60,12 @@ FIXTURE_VARIANT_ADD(op, fsync) {
 FIXTURE_VARIANT_ADD(op, post) {
 	.opcode = IOCP_OP_POST, .fields = FIELD_OP_FLAGS | FIELD_ADDR | FIELD_AUX2,
 };
+FIXTURE_VARIANT_ADD(op, wait) {
+	.opcode = IOCP_OP_WAIT, .fields = FIELD_OP_FLAGS | FIELD_LEN | FIELD_AUX,
+};
+FIXTURE_VARIANT_ADD(op, timer) {
+	.opcode = IOCP_OP_TIMER, .fields = FIELD_OP_FLAGS | FIELD_ADDR | FIELD_OFF,
+};
 
 FIXTURE_SETUP(op)
 {
@@ -83,6 +92,11 @@ FIXTURE_SETUP(op)
 		self->iov[1] = (struct iovec){ self->buf + 32, 16 };
 		self->good.addr = addr(self->iov);
 		self->good.len = 2;
+		break;
+	case IOCP_OP_WAIT:
+		self->event = eventfd(1, EFD_CLOEXEC);
+		ASSERT_LE(0, self->event);
+		self->good.aux = self->event;
 		break;
 	}
 }
@@ -142,11 +156,13 @@ TEST_F(op, field_##field_name##_as_in_the_table)			\
 }
 
 FIELD(op_flags, FIELD_OP_FLAGS, 1,
-      variant->opcode == IOCP_OP_FSYNC ? IOCP_FSYNC_DATASYNC : RWF_DSYNC)
+      variant->opcode == IOCP_OP_FSYNC ? IOCP_FSYNC_DATASYNC :
+      variant->opcode == IOCP_OP_WAIT ? EPOLLOUT :
+      variant->opcode == IOCP_OP_TIMER ? IOCP_TIMER_REALTIME : RWF_DSYNC)
 FIELD(addr, FIELD_ADDR, 1, self->good.addr)
 FIELD(len, FIELD_LEN, 1, self->good.len - 1)
 FIELD(off, FIELD_OFF, 1, 1)
-FIELD(aux, 0, 1, 0)
+FIELD(aux, FIELD_AUX, 1, self->good.aux)
 FIELD(buf_index, 0, 1, 0)
 FIELD(ioprio, 0, 1, 0)
 FIELD(aux2, FIELD_AUX2, 1, 99)
@@ -233,7 +249,7 @@ TEST_F(op, refused_in_the_middle)
 	struct iocp_result r[3];
 	struct iocp_packet p[2];
 
-	ops[1].aux = 1;
+	ops[1].buf_index = 1;
 	ASSERT_EQ(3, submit(self->port.fd, ops, 3, r));
 	EXPECT_EQ(IOCP_RESULT_REFUSED, r[1].state);
 	EXPECT_EQ(-EINVAL, r[1].res);
@@ -307,8 +323,7 @@ TEST_F(own, name##_##err)						\
 	GOOD();								\
 }
 
-BAD_OP(opcode_reserved_7, EOPNOTSUPP, op = (struct iocp_op){ .opcode = 7 })
-BAD_OP(opcode_reserved_8, EOPNOTSUPP, op = (struct iocp_op){ .opcode = 8 })
+BAD_OP(opcode_9, EOPNOTSUPP, op = (struct iocp_op){ .opcode = 9 })
 BAD_OP(opcode_reserved_16, EOPNOTSUPP, op.opcode = 16)
 BAD_OP(opcode_reserved_38, EOPNOTSUPP, op.opcode = 38)
 BAD_OP(opcode_63, EOPNOTSUPP, op.opcode = 63)

@@ -30,14 +30,16 @@
  * field that is not named for an operation must be zero; op "flags" and
  * "overlapped" are open to all of them.
  *
- *  opcode   assoc     op_flags          addr      len      off            aux2
- *  NOP      optional  -                 -         -        -              key (1)
- *  READ     yes       RWF_*             buffer    bytes    file offset    -
- *  WRITE    yes       RWF_*             buffer    bytes    offset (2)     -
- *  READV    yes       RWF_*             iovec[]   count    file offset    -
- *  WRITEV   yes       RWF_*             iovec[]   count    offset (2)     -
- *  FSYNC    yes       IOCP_FSYNC_*      -         -        -              -
- *  POST     none (3)  the packet's res  info      -        -              key
+ *  opcode   assoc     op_flags          addr      len      off            aux  aux2
+ *  NOP      optional  -                 -         -        -              -    key (1)
+ *  READ     yes       RWF_*             buffer    bytes    file offset    -    -
+ *  WRITE    yes       RWF_*             buffer    bytes    offset (2)     -    -
+ *  READV    yes       RWF_*             iovec[]   count    file offset    -    -
+ *  WRITEV   yes       RWF_*             iovec[]   count    offset (2)     -    -
+ *  FSYNC    yes       IOCP_FSYNC_*      -         -        -              -    -
+ *  POST     none (3)  the packet's res  info      -        -              -    key
+ *  WAIT     none (3)  EPOLL*, CONSUME   -         deadline -              fd   key (1)
+ *  TIMER    none (3)  IOCP_TIMER_*      due time  -        slack          -    key (1)
  *
  * (1) with IOCP_OP_F_KEY_IN_AUX2, without an association
  * (2) IOCP_OFF_APPEND appends at the end of the file
@@ -56,7 +58,9 @@ enum iocp_opcode {
 	IOCP_OP_WRITEV	= 4,
 	IOCP_OP_FSYNC	= 5,
 	IOCP_OP_POST	= 6,
-	/* reserved: 7 WAIT, 8 TIMER, 16-20 block devices, 32-38 sockets */
+	IOCP_OP_WAIT	= 7,
+	IOCP_OP_TIMER	= 8,
+	/* reserved: 16-20 block devices, 32-38 sockets */
 };
 
 #define IOCP_NO_ASSOC		0xffffffffU
@@ -65,6 +69,30 @@ enum iocp_opcode {
 
 /* struct iocp_op.op_flags of FSYNC */
 #define IOCP_FSYNC_DATASYNC	(1U << 0)	/* fdatasync(2) instead of fsync(2) */
+
+/*
+ * WAIT: one packet when the file that fd names is ready for one of the events:
+ * at once if it is already.  The events are those of epoll(7), EPOLLIN if none is
+ * given; EPOLLERR and EPOLLHUP always count.  The packet's info are the events
+ * that were found.  The operation keeps the file open.
+ *
+ * CONSUME, for eventfds: when it is ready 8 bytes are read from it, without
+ * blocking, and info is their value.  If somebody else was faster the wait goes
+ * on: of two waits for a semaphore that is released once, one ends.
+ *
+ * deadline (0 or all ones: none): then res is -ETIME.  Refused with EBADF;
+ * EOPNOTSUPP the file cannot be polled, is a signalfd (which is ready for its
+ * reader, not for the kernel), or CONSUME and no eventfd; ELOOP this very port.
+ */
+#define IOCP_WAIT_EVENTS	0x27dfU		/* EPOLL* that may be given */
+#define IOCP_WAIT_CONSUME	(1U << 16)
+
+/*
+ * TIMER: one packet at the due time or up to slack nanoseconds later, as it suits
+ * the machine, and never earlier.  At once if that time has passed.  A time beyond
+ * 2^63 - 1 ns never comes.
+ */
+#define IOCP_TIMER_REALTIME	(1U << 0)	/* of CLOCK_REALTIME; follows when that is set */
 
 /*
  * struct iocp_op.flags, the same for every operation.
@@ -108,7 +136,7 @@ struct iocp_op {
 	__aligned_u64 addr;
 	__aligned_u64 len;
 	__aligned_u64 off;
-	__u32 aux;			/* reserved */
+	__u32 aux;			/* a second file */
 	__u16 buf_index;		/* reserved */
 	__u16 ioprio;			/* reserved: 0 is the submitter's */
 	__aligned_u64 aux2;
@@ -118,6 +146,8 @@ struct iocp_op {
 #define IOCP_PKT_KIND_MASK	0xffU
 #define IOCP_PKT_KIND_IO	0U	/* an operation ended */
 #define IOCP_PKT_KIND_POST	1U	/* a program posted it */
+#define IOCP_PKT_KIND_TIMER	2U	/* a TIMER ended */
+#define IOCP_PKT_KIND_WAIT	3U	/* a WAIT ended */
 #define IOCP_PKT_KIND_LAST	4U	/* nothing more will come of this association */
 #define IOCP_PKT_PRIO_SHIFT	8
 #define IOCP_PKT_PRIO_MASK	(3U << IOCP_PKT_PRIO_SHIFT)
@@ -128,7 +158,7 @@ struct iocp_op {
 struct iocp_packet {
 	__aligned_u64 key;		/* completion key */
 	__aligned_u64 overlapped;
-	__aligned_u64 info;		/* bytes moved; counts also if res < 0 */
+	__aligned_u64 info;		/* bytes moved; counts also if res < 0; WAIT: see there */
 	__s32 res;			/* 0 or -errno; of POST the poster's 32 bits, untouched */
 	__u32 flags;			/* IOCP_PKT_* */
 };
@@ -356,7 +386,9 @@ struct iocp_post {
  * CANCEL: ask for the end of the caller's operations.  At least one of BY_ID,
  * BY_OVERLAPPED, BY_ASSOC, ALL_MINE; several of the first three narrow the
  * choice.  THIS_THREAD: only what the calling thread submitted.  It marks and
- * never waits; each operation still ends with exactly one packet.
+ * never waits; each operation still ends with exactly one packet.  BY_ASSOC with
+ * IOCP_NO_ASSOC (and assoc_gen 0) are WAITs and TIMERs: with BY_ID the quickest way
+ * to one of them.
  *
  * Output: nr_cancelled ended with ECANCELED (or the bytes moved so far),
  * nr_running were being tried and may end either way, nr_unstoppable will end
