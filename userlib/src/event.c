@@ -118,7 +118,15 @@ HANDLE iocpi_sync_open(struct iocpi_sync *s, uint64_t refs)
 	return (HANDLE)(uintptr_t)iocpi_obj_id(&s->obj);
 }
 
-static HANDLE event_create(BOOL manual, BOOL set, const void *name)
+/* The last error says whether what has been made was there already.  It never was. */
+HANDLE iocpi_sync_is_new(HANDLE h)
+{
+	if (h)
+		SetLastError(NO_ERROR);
+	return h;
+}
+
+HANDLE iocpi_event_create(BOOL manual, BOOL set, const void *name)
 {
 	struct iocpi_sync *e = iocpi_sync_create(IOCPI_EVENT, name, set ? 1 : 0, 0);
 
@@ -132,14 +140,14 @@ HANDLE WINAPI CreateEventA(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManual
 			   BOOL bInitialState, LPCSTR lpName)
 {
 	(void)lpEventAttributes;
-	return event_create(bManualReset, bInitialState, lpName);
+	return iocpi_sync_is_new(iocpi_event_create(bManualReset, bInitialState, lpName));
 }
 
 HANDLE WINAPI CreateEventW(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset,
 			   BOOL bInitialState, LPCWSTR lpName)
 {
 	(void)lpEventAttributes;
-	return event_create(bManualReset, bInitialState, lpName);
+	return iocpi_sync_is_new(iocpi_event_create(bManualReset, bInitialState, lpName));
 }
 
 BOOL WINAPI SetEvent(HANDLE hEvent)
@@ -187,14 +195,14 @@ HANDLE WINAPI CreateSemaphoreA(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG
 			       LONG lMaximumCount, LPCSTR lpName)
 {
 	(void)lpSemaphoreAttributes;
-	return semaphore_create(lInitialCount, lMaximumCount, lpName);
+	return iocpi_sync_is_new(semaphore_create(lInitialCount, lMaximumCount, lpName));
 }
 
 HANDLE WINAPI CreateSemaphoreW(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount,
 			       LONG lMaximumCount, LPCWSTR lpName)
 {
 	(void)lpSemaphoreAttributes;
-	return semaphore_create(lInitialCount, lMaximumCount, lpName);
+	return iocpi_sync_is_new(semaphore_create(lInitialCount, lMaximumCount, lpName));
 }
 
 /* What the kernel's waits have taken nobody counted.  iocpi_take_lock is exclusive. */

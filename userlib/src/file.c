@@ -43,8 +43,11 @@ static enum iocpi_kind kind_of(mode_t mode)
 	return S_ISSOCK(mode) ? KIND_SOCKET : KIND_FILE;
 }
 
-/* Makes an object of a descriptor, which is its from here on, also on failure. */
-static HANDLE file_create(int fd, uint32_t access, bool overlapped)
+/*
+ * Makes an object of a descriptor, which is its from here on, also on failure.  It is
+ * found by nobody yet.
+ */
+struct iocpi_file *iocpi_file_alloc(int fd, uint32_t access, bool overlapped)
 {
 	struct iocpi_obj *obj;
 	struct iocpi_file *f;
@@ -75,11 +78,18 @@ static HANDLE file_create(int fd, uint32_t access, bool overlapped)
 	f->append_only = (access & (FILE_WRITE_DATA | FILE_APPEND_DATA)) == FILE_APPEND_DATA;
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
-	iocpi_obj_open(obj, 0);
-	return (HANDLE)(uintptr_t)iocpi_obj_id(obj);
+	return f;
 err:
 	close(fd);
-	return INVALID_HANDLE_VALUE;
+	return NULL;
+}
+
+HANDLE iocpi_file_open(struct iocpi_file *f)
+{
+	if (!f)
+		return INVALID_HANDLE_VALUE;
+	iocpi_obj_open(&f->obj, 0);
+	return (HANDLE)(uintptr_t)iocpi_obj_id(&f->obj);
 }
 
 static int open_path(const char *path, int flags, mode_t mode)
@@ -208,7 +218,8 @@ HANDLE WINAPI CreateFileA(LPCSTR lpFileName, DWORD dwDesiredAccess, DWORD dwShar
 	if (dwFlagsAndAttributes & FILE_FLAG_RANDOM_ACCESS)
 		posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
 
-	h = file_create(fd, access, dwFlagsAndAttributes & FILE_FLAG_OVERLAPPED);
+	h = iocpi_file_open(iocpi_file_alloc(fd, access,
+					     dwFlagsAndAttributes & FILE_FLAG_OVERLAPPED));
 	if (h != INVALID_HANDLE_VALUE &&
 	    (dwCreationDisposition == CREATE_ALWAYS || dwCreationDisposition == OPEN_ALWAYS))
 		SetLastError(existed ? ERROR_ALREADY_EXISTS : NO_ERROR);
@@ -407,7 +418,7 @@ intptr_t _get_osfhandle(int fd)
 		if ((flags & O_ACCMODE) != O_RDONLY)
 			access |= FILE_APPEND_DATA | (flags & O_APPEND ? 0 : FILE_WRITE_DATA);
 	}
-	return (intptr_t)file_create(dup, access, true);
+	return (intptr_t)iocpi_file_open(iocpi_file_alloc(dup, access, true));
 }
 
 int _open_osfhandle(intptr_t osfhandle, int flags)

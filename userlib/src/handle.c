@@ -346,7 +346,7 @@ static int file_poll_fd(struct iocpi_obj *obj)
 		ret = f->overlapped ? iocpi_internal_serve() : 0;
 		if (ret)
 			return ret;
-		h = CreateEventA(NULL, TRUE, FALSE, NULL);
+		h = iocpi_event_create(TRUE, FALSE, NULL);
 		if (!h)
 			return -iocpi_self.last_errno;
 		if (!__atomic_compare_exchange_n(&f->signal, &none, h, false, __ATOMIC_SEQ_CST,

@@ -92,14 +92,14 @@ HANDLE WINAPI CreateMutexA(LPSECURITY_ATTRIBUTES lpMutexAttributes, BOOL bInitia
 			   LPCSTR lpName)
 {
 	(void)lpMutexAttributes;
-	return mutex_create(bInitialOwner, lpName);
+	return iocpi_sync_is_new(mutex_create(bInitialOwner, lpName));
 }
 
 HANDLE WINAPI CreateMutexW(LPSECURITY_ATTRIBUTES lpMutexAttributes, BOOL bInitialOwner,
 			   LPCWSTR lpName)
 {
 	(void)lpMutexAttributes;
-	return mutex_create(bInitialOwner, lpName);
+	return iocpi_sync_is_new(mutex_create(bInitialOwner, lpName));
 }
 
 BOOL WINAPI ReleaseMutex(HANDLE hMutex)

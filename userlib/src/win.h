@@ -133,6 +133,8 @@ int iocpi_bind_begin(struct iocpi_file *f);
 int iocpi_bind(struct iocpi_file *f, struct iocp_port *port, uint32_t flags, enum iocpi_bind bind,
 	       struct iocpi_wport *wport);
 /* file.c */
+struct iocpi_file *iocpi_file_alloc(int fd, uint32_t access, bool overlapped);
+HANDLE iocpi_file_open(struct iocpi_file *f);
 DWORD iocpi_missing_code(const char *path);
 
 /* fs.c */
@@ -243,6 +245,8 @@ _Static_assert(sizeof(struct iocpi_sync) <= IOCPI_OBJ_SIZE, "slots are too small
 struct iocpi_sync *iocpi_sync_create(enum iocpi_type type, const void *name, uint32_t count,
 				     int flags);
 HANDLE iocpi_sync_open(struct iocpi_sync *s, uint64_t refs);
+HANDLE iocpi_sync_is_new(HANDLE h);
+HANDLE iocpi_event_create(BOOL manual, BOOL set, const void *name);
 struct iocpi_sync *iocpi_sync_get(HANDLE h, enum iocpi_type type);
 void iocpi_sync_close(struct iocpi_obj *obj, uint64_t before);
 void iocpi_sync_put(struct iocpi_obj *obj);

@@ -26,17 +26,25 @@ static void wait_fails_with(DWORD code, DWORD wait)
 
 static HANDLE event(BOOL manual, BOOL initial)
 {
-	HANDLE h = CreateEventA(NULL, manual, initial, NULL);
+	HANDLE h;
 
+	SetLastError(ERROR_ALREADY_EXISTS);
+	h = CreateEventA(NULL, manual, initial, NULL);
 	assert_non_null(h);
+	assert_int_equal(GetLastError(), 0);
+	SetLastError(LAST);
 	return h;
 }
 
 static HANDLE semaphore(LONG initial, LONG maximum)
 {
-	HANDLE h = CreateSemaphoreA(NULL, initial, maximum, NULL);
+	HANDLE h;
 
+	SetLastError(ERROR_ALREADY_EXISTS);
+	h = CreateSemaphoreA(NULL, initial, maximum, NULL);
 	assert_non_null(h);
+	assert_int_equal(GetLastError(), 0);
+	SetLastError(LAST);
 	return h;
 }
 

@@ -57,8 +57,8 @@ static void thread_is_signalled_at_its_end(void **state)
 	HANDLE t;
 
 	(void)state;
-	SetLastError(LAST);
 	go = CreateEventA(NULL, TRUE, FALSE, NULL);
+	SetLastError(LAST);
 	t = CreateThread(NULL, 0, wait_and_tell_id, &own, 0, &id);
 	assert_non_null(t);
 	assert_int_not_equal(id, 0);
@@ -252,9 +252,12 @@ static void duplicates_of_the_current_thread(void **state)
 
 static HANDLE mutex(BOOL owned)
 {
-	HANDLE m = CreateMutexA(NULL, owned, NULL);
+	HANDLE m;
 
+	SetLastError(ERROR_ALREADY_EXISTS);
+	m = CreateMutexA(NULL, owned, NULL);
 	assert_non_null(m);
+	assert_int_equal(GetLastError(), 0);
 	return m;
 }
 

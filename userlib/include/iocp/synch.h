@@ -7,7 +7,7 @@
  * The objects live in this process and are named by handles.  Each is an eventfd:
  * setting one that nobody waits for is one system call.  Security attributes are
  * not looked at.  A name that is not NULL fails with 50: other processes have no
- * way to an object.
+ * way to an object.  Making one sets the last error to 0, which says that it is new.
  */
 #ifndef IOCP_SYNCH_H
 #define IOCP_SYNCH_H

@@ -11,7 +11,8 @@
  *
  * A function that fails returns FALSE, NULL or INVALID_HANDLE_VALUE and sets
  * the last error of the calling thread; one that succeeds leaves it alone
- * (CP-46), except CreateFileA with CREATE_ALWAYS and OPEN_ALWAYS, as documented.
+ * (CP-46), except where it is documented to set it, as CreateFileA does with
+ * CREATE_ALWAYS and OPEN_ALWAYS.
  * The raw errno behind it is iocp_last_errno().
  *
  * A HANDLE is an index with a generation and not a file descriptor: a closed
@@ -377,6 +378,7 @@ FARPROC WINAPI GetProcAddress(HMODULE hModule, LPCSTR lpProcName);
 #endif
 
 #include "fileio.h"
+#include "pipe.h"
 #include "synch.h"
 #include "threadpool.h"
 
