@@ -416,16 +416,20 @@ struct iocp_port {
 /* One call of the device, with errno left alone.  -errno, or what it returns. */
 static inline int iocpi_port_call(const struct iocp_port *port, unsigned long request, void *arg)
 {
+	int fd = port->fd;
 #ifdef __x86_64__
 	long ret;
 
+	tell_port((void *)port);	/* who hears of a shutdown may free it */
 	asm volatile("syscall" : "=a"(ret)
-		     : "0"((long)SYS_ioctl), "D"((long)port->fd), "S"(request), "d"(arg)
+		     : "0"((long)SYS_ioctl), "D"((long)fd), "S"(request), "d"(arg)
 		     : "rcx", "r11", "memory");
 	return ret;
 #else
-	int saved = errno, ret = ioctl(port->fd, request, arg);
+	int saved = errno, ret;
 
+	tell_port((void *)port);
+	ret = ioctl(fd, request, arg);
 	if (ret < 0)
 		ret = -errno;
 	errno = saved;

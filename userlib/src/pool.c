@@ -306,12 +306,14 @@ int iocp_pool_stats(struct iocp_pool *pool, struct iocp_stats *stats)
 /* Closed and without objects: its threads end, and the last one frees it. */
 static void pool_end(struct iocp_pool *pool)
 {
+	struct iocp_port *port = pool->port;
+
 	pthread_mutex_lock(&pool->lock);
 	pool->stopping = true;
 	pool->unowned = true;
 	pthread_mutex_unlock(&pool->lock);
 	/* Threads are still there: they leave when they hear of this. */
-	iocp_shutdown(pool->port, NULL);
+	iocp_shutdown(port, NULL);
 }
 
 int iocp_pool_close(struct iocp_pool *pool)

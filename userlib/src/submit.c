@@ -41,7 +41,6 @@ int iocpi_enter(struct iocp_port *port, struct iocp_enter *e)
 
 	if (e->nr_packets)
 		iocpi_self.active_port = 0;
-	tell_port(port);
 	ret = iocpi_port_call(port, IOCP_IOC_ENTER, e);
 	hear_port(port);
 	if (!e->nr_packets || e->flags & IOCP_ENTER_NO_ASSOC)
@@ -74,7 +73,6 @@ int iocp_submit(struct iocp_port *port, const struct iocp_op *ops, unsigned int 
 	/* Results that stay unwritten mean QUEUED. */
 	for (i = 0; results && i < nr; i++)
 		results[i] = (struct iocp_result){ .state = IOCP_RESULT_QUEUED };
-	tell_port(port);
 	ret = iocpi_port_call(port, IOCP_IOC_ENTER, &e);
 	hear_port(port);
 	return ret < 0 ? ret : (int)e.nr_consumed;
@@ -89,7 +87,6 @@ int iocp_post(struct iocp_port *port, const struct iocp_packet *packets, unsigne
 		.packet_size = sizeof(*packets),
 	};
 
-	tell_port(port);
 	return iocpi_port_call(port, IOCP_IOC_POST, &arg);
 }
 
