@@ -500,6 +500,16 @@ int iocp_pool_create(struct iocp_pool **pool, const struct iocp_pool_params *par
 int iocp_pool_destroy(struct iocp_pool *pool);
 
 /**
+ * iocp_pool_drain() - until no callback of the pool's objects is pending or running.
+ *
+ * As iocp_io_wait() and iocp_work_wait() of each of them, closed ones that still have
+ * some included; what callbacks start meanwhile is waited for, too.
+ *
+ * Return: 0, -EDEADLK called from a callback of the pool, -ESHUTDOWN.
+ */
+int iocp_pool_drain(struct iocp_pool *pool);
+
+/**
  * iocp_pool_stats() - the counters of the pool's port.
  * Return: as iocp_stats(); -ESHUTDOWN in a child of the process that made it.
  */
@@ -602,6 +612,16 @@ int iocp_work_create(struct iocp_work **work, struct iocp_pool *pool, uint32_t p
  * Return: 0, -ESHUTDOWN of a parent process.
  */
 int iocp_work_submit(struct iocp_work *work);
+
+/**
+ * iocp_work_once() - one callback, without an object to close (PL-19).
+ *
+ * As iocp_work_create(), one iocp_work_submit(), and iocp_work_close() with NOWAIT.
+ *
+ * Return: as iocp_work_create(); -EAGAIN, -ENOMEM also: no room for the packet.
+ */
+int iocp_work_once(struct iocp_pool *pool, uint32_t priority, iocp_work_callback *callback,
+		   void *context);
 
 /** iocp_work_drop() - forget submits whose callback has not begun.  Return: 0. */
 int iocp_work_drop(struct iocp_work *work);

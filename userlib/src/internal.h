@@ -209,7 +209,7 @@ unsigned int iocpi_state_done_any(struct iocpi_state *s);
 unsigned int iocpi_state_forget(struct iocpi_state *s, uint32_t gen);
 unsigned int iocpi_state_drain(struct iocpi_state *s);
 unsigned int iocpi_state_close(struct iocpi_state *s, uint32_t gen);
-void iocpi_state_wait(struct iocpi_state *s, uint32_t gen);
+bool iocpi_state_wait(struct iocpi_state *s, uint32_t gen);
 
 static inline bool state_is(uint64_t word, uint32_t gen)
 {

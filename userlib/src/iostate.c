@@ -220,14 +220,18 @@ unsigned int iocpi_state_close(struct iocpi_state *s, uint32_t gen)
 	return step;
 }
 
-void iocpi_state_wait(struct iocpi_state *s, uint32_t gen)
+/* Whether there was something to wait for. */
+bool iocpi_state_wait(struct iocpi_state *s, uint32_t gen)
 {
+	bool waited = false;
+
 	for (;;) {
 		uint32_t event = load_acquire(&s->event);
 		uint64_t word = load_acquire(&s->word);
 
 		if (!state_is(word, gen) || state_idle(word))
-			return;
+			return waited;
+		waited = true;
 		if (!(word & STATE_WAITERS) &&
 		    !__atomic_compare_exchange_n(&s->word, &word, word | STATE_WAITERS, false,
 						 __ATOMIC_RELAXED, __ATOMIC_RELAXED))

@@ -296,6 +296,51 @@ int iocp_pool_destroy(struct iocp_pool *pool)
 	return 0;
 }
 
+/* False: it is idle, or of another pool.  True: it was not, look at all again. */
+static bool pool_wait_for(struct iocp_pool *pool, struct iocpi_obj *obj)
+{
+	struct iocpi_bound *b = container_of(obj, struct iocpi_bound, obj);
+	uint64_t word = load_acquire(&obj->word);
+	bool busy = false;
+
+	switch (READ_ONCE(obj->type)) {
+	case IOCPI_IO:
+	case IOCPI_WORK:
+		break;
+	default:
+		return false;
+	}
+	if (!(word & OBJ_REFS))
+		return false;
+	/* If the word is the same, so is the object, and that was its type. */
+	if (!__atomic_compare_exchange_n(&obj->word, &word, word + OBJ_USER, false,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return true;
+	if (b->pool == pool)
+		busy = iocpi_state_wait(&obj->state, iocpi_obj_gen(obj));
+	iocpi_bound_put(b, OBJ_USER);
+	return busy;
+}
+
+int iocp_pool_drain(struct iocp_pool *pool)
+{
+	struct iocpi_obj *obj;
+	uint32_t pos;
+	bool busy;
+
+	if (!iocpi_pool_alive(pool))
+		return -ESHUTDOWN;
+	if (iocpi_self.pool == pool)
+		return -EDEADLK;
+	do {
+		busy = false;
+		pos = 0;
+		while ((obj = iocpi_obj_next(&pos)))
+			busy |= pool_wait_for(pool, obj);
+	} while (busy);
+	return 0;
+}
+
 int iocp_pool_stats(struct iocp_pool *pool, struct iocp_stats *stats)
 {
 	if (!iocpi_pool_alive(pool))

@@ -147,18 +147,24 @@ BOOL WINAPI QueryThreadpoolStackInformation(PTP_POOL ptpp, PTP_POOL_STACK_INFORM
 }
 
 /* PL-1; bound to it, as are those that follow. */
-static DWORD default_pool_get(struct iocp_pool **pool)
+static DWORD default_pool_get(struct iocp_pool **result)
 {
+	struct iocp_pool *pool = load_acquire(&default_pool);
 	int ret = 0;
 
-	pthread_mutex_lock(&default_pool_lock);
-	if (!default_pool)
-		ret = iocp_pool_create(&default_pool, NULL);
-	*pool = default_pool;
-	pthread_mutex_unlock(&default_pool_lock);
+	if (unlikely(!pool)) {
+		pthread_mutex_lock(&default_pool_lock);
+		pool = default_pool;
+		if (!pool)
+			ret = iocp_pool_create(&pool, NULL);
+		if (!ret)
+			store_release(&default_pool, pool);
+		pthread_mutex_unlock(&default_pool_lock);
+	}
 	if (ret)
 		return iocp_status_to_win32(iocp_errno_to_status(-ret));
-	iocpi_pool_bind(*pool);
+	iocpi_pool_bind(pool);
+	*result = pool;
 	return 0;
 }
 

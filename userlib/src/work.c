@@ -106,8 +106,8 @@ static void work_run(struct iocp_work *work)
 	work->callback(work, work->context);
 }
 
-int iocp_work_create(struct iocp_work **result, struct iocp_pool *pool, uint32_t priority,
-		     iocp_work_callback *callback, void *context)
+static int work_new(struct iocp_work **result, struct iocp_pool *pool, uint32_t priority,
+		    iocp_work_callback *callback, void *context)
 {
 	struct iocp_work *work;
 
@@ -121,6 +121,34 @@ int iocp_work_create(struct iocp_work **result, struct iocp_pool *pool, uint32_t
 	work->run = work_run;
 	work->callback = callback;
 	work->context = context;
+	*result = work;
+	return 0;
+}
+
+int iocp_work_once(struct iocp_pool *pool, uint32_t priority, iocp_work_callback *callback,
+		   void *context)
+{
+	struct iocp_work *work;
+	int ret = work_new(&work, pool, priority, callback, context);
+
+	if (ret)
+		return ret;
+	work->bound.unbind_late = true;
+	iocpi_work_submit_once(work);
+	ret = iocpi_work_try_post(work);
+	if (ret && iocpi_state_drain(&work->bound.obj.state) & STEP_DEAD)
+		iocpi_obj_dead(&work->bound.obj);
+	return ret;
+}
+
+int iocp_work_create(struct iocp_work **result, struct iocp_pool *pool, uint32_t priority,
+		     iocp_work_callback *callback, void *context)
+{
+	struct iocp_work *work;
+	int ret = work_new(&work, pool, priority, callback, context);
+
+	if (ret)
+		return ret;
 	iocpi_obj_open(&work->bound.obj, OBJ_OP);
 	*result = work;
 	return 0;

@@ -281,6 +281,38 @@ TEST(drop)
 	CHECK_EQ(iocp_pool_destroy(pool), 0);
 }
 
+/* One callback each, in objects that nobody has; a pool can wait for all of them. */
+static void once_more(struct iocp_work *work, void *context)
+{
+	CHECK_EQ(iocp_pool_drain(context), -EDEADLK);
+	CHECK_EQ(iocp_work_submit(work), 0);	/* it is closed: nothing comes of it */
+	if (ADD(calls, 1) < 1000)
+		CHECK_EQ(iocp_work_once(context, 0, once_more, context), 0);
+}
+
+TEST(once_and_drain)
+{
+	struct iocp_pool *pool = make_pool(0, 0), *other = make_pool(0, 0);
+	struct iocp_work *held = make_work(other, 0, hold, NULL), *work;
+
+	CHECK_EQ(iocp_work_once(pool, 0, NULL, NULL), -EINVAL);
+	CHECK_EQ(iocp_work_once(pool, IOCP_PRIO_LOW + 1, count_call, &calls), -EINVAL);
+	CHECK_EQ(iocp_pool_drain(pool), 0);
+	CHECK_EQ(iocp_work_submit(held), 0);
+	CHECK_EQ(iocp_work_once(pool, 0, once_more, pool), 0);
+	CHECK_EQ(iocp_pool_drain(pool), 0);	/* and not for the other pool's */
+	CHECK_EQ(calls, 1000);
+	work = make_work(pool, 0, count_call, &calls);
+	CHECK_EQ(iocp_work_submit(work), 0);
+	CHECK_EQ(iocp_work_close(work, IOCP_WORK_CLOSE_NOWAIT), 0);
+	CHECK_EQ(iocp_pool_drain(pool), 0);
+	CHECK_EQ(calls, 1001);
+	SET(gate, 1);
+	CHECK_EQ(iocp_work_close(held, 0), 0);
+	WAIT_UNTIL(!iocp_pool_destroy(pool));	/* the last one may be on its way out */
+	CHECK_EQ(iocp_pool_destroy(other), 0);
+}
+
 TEST(close_with_work_left)
 {
 	struct iocp_work *held, *runs, *dropped;
@@ -459,7 +491,7 @@ TEST(stack_size_of_new_threads)
 	WAIT_UNTIL(GET(entered) == 1);
 	CHECK_EQ(iocp_work_submit(work), 0);		/* the second thread's */
 	CHECK_EQ(iocp_work_wait(work), 0);
-	CHECK_EQ(stack_size, 192 << 10);
+	CHECK(stack_size >= 192 << 10 && stack_size < 2 << 20);	/* sanitizers add to it */
 	SET(gate, 1);
 	iocp_work_close(held, 0);
 	iocp_work_close(work, 0);
@@ -524,7 +556,7 @@ TEST(pool_close_in_callback)
 	work = make_work(pool_to_close, 0, close_all, NULL);
 	CHECK_EQ(iocp_work_submit(work), 0);
 	WAIT_UNTIL(!dev_threads() && !open_ports());
-	CHECK_EQ(calls, 1);
+	CHECK_EQ(GET(calls), 1);
 }
 
 TEST(dead_in_a_child)
