@@ -332,6 +332,91 @@ BOOL WINAPI GetQueuedCompletionStatusEx(HANDLE CompletionPort,
 BOOL WINAPI PostQueuedCompletionStatus(HANDLE CompletionPort, DWORD dwNumberOfBytesTransferred,
 				       ULONG_PTR dwCompletionKey, LPOVERLAPPED lpOverlapped);
 
+#define FILE_ANY_ACCESS			0U
+#define FILE_READ_ACCESS		1U
+#define FILE_WRITE_ACCESS		2U
+#define METHOD_BUFFERED			0U
+#define METHOD_NEITHER			3U
+#define FILE_DEVICE_DISK		0x07U
+#define FILE_DEVICE_FILE_SYSTEM		0x09U
+#define FILE_DEVICE_MASS_STORAGE	0x2dU
+#define CTL_CODE(type, function, method, access) \
+	((DWORD)(type) << 16 | (DWORD)(access) << 14 | (DWORD)(function) << 2 | (DWORD)(method))
+
+#define FSCTL_SET_SPARSE \
+	CTL_CODE(FILE_DEVICE_FILE_SYSTEM, 49, METHOD_BUFFERED, FILE_ANY_ACCESS)
+#define FSCTL_SET_ZERO_DATA \
+	CTL_CODE(FILE_DEVICE_FILE_SYSTEM, 50, METHOD_BUFFERED, FILE_WRITE_ACCESS)
+#define FSCTL_QUERY_ALLOCATED_RANGES \
+	CTL_CODE(FILE_DEVICE_FILE_SYSTEM, 51, METHOD_NEITHER, FILE_READ_ACCESS)
+#define IOCTL_DISK_GET_LENGTH_INFO \
+	CTL_CODE(FILE_DEVICE_DISK, 0x17, METHOD_BUFFERED, FILE_READ_ACCESS)
+#define IOCTL_STORAGE_QUERY_PROPERTY \
+	CTL_CODE(FILE_DEVICE_MASS_STORAGE, 0x500, METHOD_BUFFERED, FILE_ANY_ACCESS)
+
+typedef struct _FILE_SET_SPARSE_BUFFER {
+	BOOLEAN SetSparse;
+} FILE_SET_SPARSE_BUFFER, *PFILE_SET_SPARSE_BUFFER;
+
+typedef struct _FILE_ZERO_DATA_INFORMATION {
+	LARGE_INTEGER FileOffset;
+	LARGE_INTEGER BeyondFinalZero;
+} FILE_ZERO_DATA_INFORMATION, *PFILE_ZERO_DATA_INFORMATION;
+
+typedef struct _FILE_ALLOCATED_RANGE_BUFFER {
+	LARGE_INTEGER FileOffset;
+	LARGE_INTEGER Length;
+} FILE_ALLOCATED_RANGE_BUFFER, *PFILE_ALLOCATED_RANGE_BUFFER;
+
+typedef struct _GET_LENGTH_INFORMATION {
+	LARGE_INTEGER Length;
+} GET_LENGTH_INFORMATION, *PGET_LENGTH_INFORMATION;
+
+typedef enum _STORAGE_PROPERTY_ID {
+	StorageAccessAlignmentProperty = 6
+} STORAGE_PROPERTY_ID;
+
+typedef enum _STORAGE_QUERY_TYPE {
+	PropertyStandardQuery = 0
+} STORAGE_QUERY_TYPE;
+
+typedef struct _STORAGE_PROPERTY_QUERY {
+	STORAGE_PROPERTY_ID PropertyId;
+	STORAGE_QUERY_TYPE QueryType;
+	BYTE AdditionalParameters[1];
+} STORAGE_PROPERTY_QUERY, *PSTORAGE_PROPERTY_QUERY;
+
+typedef struct _STORAGE_ACCESS_ALIGNMENT_DESCRIPTOR {
+	DWORD Version;
+	DWORD Size;
+	DWORD BytesPerCacheLine;
+	DWORD BytesOffsetForCacheAlignment;
+	DWORD BytesPerLogicalSector;
+	DWORD BytesPerPhysicalSector;
+	DWORD BytesOffsetForSectorAlignment;
+} STORAGE_ACCESS_ALIGNMENT_DESCRIPTOR, *PSTORAGE_ACCESS_ALIGNMENT_DESCRIPTOR;
+
+/**
+ * DeviceIoControl() - what Linux has the same thing for.
+ * @lpBytesReturned: may be NULL with an OVERLAPPED
+ * @lpOverlapped: as for ReadFile(); the offset is not looked at
+ *
+ * Of regular files: FSCTL_SET_SPARSE (TRUE, or no buffer: changes nothing, files may have
+ * holes; FALSE: 50), FSCTL_SET_ZERO_DATA (fallocate(2) punches a hole; of block devices
+ * too), FSCTL_QUERY_ALLOCATED_RANGES (SEEK_DATA, SEEK_HOLE).  Of block devices:
+ * IOCTL_DISK_GET_LENGTH_INFO, IOCTL_STORAGE_QUERY_PROPERTY for
+ * StorageAccessAlignmentProperty (sector sizes; the cache fields are 0).
+ *
+ * All are done when the call returns: TRUE, and on a handle with a port a packet, whose
+ * count is that of the output (NM-5).
+ *
+ * Return: TRUE; FALSE with 1 another code or kind of file, 234 more ranges than room (the
+ * count is right, and a packet comes: NM-9), 122 no room at all, 87, 5, 6, 50.
+ */
+BOOL WINAPI DeviceIoControl(HANDLE hDevice, DWORD dwIoControlCode, LPVOID lpInBuffer,
+			    DWORD nInBufferSize, LPVOID lpOutBuffer, DWORD nOutBufferSize,
+			    LPDWORD lpBytesReturned, LPOVERLAPPED lpOverlapped);
+
 #define LOCKFILE_FAIL_IMMEDIATELY	0x1U
 #define LOCKFILE_EXCLUSIVE_LOCK		0x2U
 
