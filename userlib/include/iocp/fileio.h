@@ -612,6 +612,30 @@ int WINAPI WideCharToMultiByte(UINT CodePage, DWORD dwFlags, LPCWSTR lpWideCharS
 			       LPSTR lpMultiByteStr, int cbMultiByte, LPCSTR lpDefaultChar,
 			       LPBOOL lpUsedDefaultChar);
 
+/*
+ * Ctrl-C
+ */
+#define CTRL_C_EVENT		0U
+#define CTRL_BREAK_EVENT	1U
+#define CTRL_CLOSE_EVENT	2U
+
+typedef BOOL (WINAPI *PHANDLER_ROUTINE)(DWORD CtrlType);
+
+/**
+ * SetConsoleCtrlHandler() - be told of Ctrl-C.
+ * @HandlerRoutine: called on a thread of the library, one event after the other; the
+ *	newest first, until one returns TRUE.  NULL: Ctrl-C is ignored (@Add TRUE), also by
+ *	programs that are started, or not any more
+ *
+ * SIGINT is CTRL_C_EVENT, SIGQUIT CTRL_BREAK_EVENT, SIGHUP and SIGTERM CTRL_CLOSE_EVENT,
+ * after which the process ends whatever they return.  While there are handlers these
+ * signals are the library's, apart from those that were ignored.  Where none returns TRUE
+ * the signal does what it does by default.
+ *
+ * Return: TRUE; FALSE with 87 it is not there (@Add FALSE), 8, 4.
+ */
+BOOL WINAPI SetConsoleCtrlHandler(PHANDLER_ROUTINE HandlerRoutine, BOOL Add);
+
 #ifdef UNICODE
 #define CreateFile		CreateFileW
 #define DeleteFile		DeleteFileW
