@@ -83,6 +83,8 @@ unload:	## and remove it again
 
 install: lib	## install library, headers, tools and man pages (DESTDIR, PREFIX), and the module if it was built
 	@$(MAKE) --no-print-directory -C userlib install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
+	install -D -m 644 packaging/60-iocp.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-iocp.rules
+	install -D -m 644 packaging/iocp-sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/iocp.conf
 	@if [ -e $(own)/iocp.ko ]; then \
 		$(MAKE) -s -C $(KDIR) M=$(CURDIR)/$(own) INSTALL_MOD_PATH=$(DESTDIR) \
 			INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL= modules_install && \
