@@ -192,6 +192,9 @@ HANDLE WINAPI CreateFileA(LPCSTR lpFileName, DWORD dwDesiredAccess, DWORD dwShar
 		iocpi_file_put(f, OBJ_USER);
 	}
 
+	if (iocpi_is_pipe_name(lpFileName))
+		return iocpi_pipe_open(lpFileName, access,
+				       dwFlagsAndAttributes & FILE_FLAG_OVERLAPPED);
 	if (access & FILE_READ_DATA)
 		flags = access & (FILE_WRITE_DATA | FILE_APPEND_DATA) ? O_RDWR : O_RDONLY;
 	else if (access)
@@ -235,7 +238,7 @@ BOOL WINAPI FlushFileBuffers(HANDLE hFile)
 		return iocpi_fail(ERROR_INVALID_HANDLE);
 	if (!(f->access & (FILE_WRITE_DATA | FILE_APPEND_DATA)))
 		err = EACCES;
-	else if (fsync(f->fd))
+	else if (f->kind != KIND_PIPE && fsync(f->fd))
 		err = errno;
 	iocpi_file_put(f, OBJ_USER);
 	return err ? iocpi_fail_errno(err) : TRUE;

@@ -9,6 +9,8 @@
  * descriptor number is never reused under a call that still uses it.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "win.h"
@@ -54,6 +56,7 @@ static void file_free(struct iocpi_file *f)
 	}
 	pthread_mutex_unlock(&bind_lock);
 	pool = f->tp.pool;
+	free(f->pipe);
 	iocpi_obj_free(&f->obj);
 	if (pool)
 		iocpi_pool_unbind(pool);
@@ -226,10 +229,15 @@ int iocpi_bind_begin(struct iocpi_file *f)
 {
 	uint32_t bind = BIND_NONE;
 
-	if (__atomic_compare_exchange_n(&f->bind, &bind, BIND_BUSY, false, __ATOMIC_ACQUIRE,
-					__ATOMIC_RELAXED))
-		return 0;
-	return bind == BIND_GONE ? -EBADF : -EBUSY;
+	while (!__atomic_compare_exchange_n(&f->bind, &bind, BIND_BUSY, false, __ATOMIC_ACQUIRE,
+					    __ATOMIC_RELAXED)) {
+		if (bind != BIND_BUSY || !f->pipe)
+			return bind == BIND_GONE ? -EBADF : -EBUSY;
+		/* A client of the pipe has just come; that does not bind it. */
+		iocpi_pause();
+		bind = BIND_NONE;
+	}
+	return 0;
 }
 
 /* Makes a bind in progress what the caller says; false: closed meanwhile. */
@@ -317,11 +325,60 @@ bool iocpi_file_post(struct iocpi_file *f, struct iocp_packet *packet)
 	return tpio && ret > 0;
 }
 
+/*
+ * Puts another open file behind a handle: @fd, which goes, also on failure.  Where the
+ * old one was bound the new one is, and what was pending on the old is cancelled.  For
+ * one caller at a time.  0 or -errno.
+ */
+int iocpi_file_replace(struct iocpi_file *f, int fd)
+{
+	uint32_t modes = READ_ONCE(f->modes), bind = load_acquire(&f->bind);
+	struct iocp_assoc assoc;
+	int ret = 0;
+
+	do {
+		if (bind == BIND_GONE) {
+			close(fd);
+			return -EBADF;
+		}
+		if (bind == BIND_BUSY) {
+			iocpi_pause();
+			bind = load_acquire(&f->bind);
+		}
+	} while (bind == BIND_BUSY ||
+		 !__atomic_compare_exchange_n(&f->bind, &bind, BIND_BUSY, false, __ATOMIC_ACQUIRE,
+					      __ATOMIC_ACQUIRE));
+	if (bind != BIND_NONE) {
+		ret = iocp_associate_with(f->port, fd, iocpi_obj_id(&f->obj),
+					  IOCP_ASSOC_EXCLUSIVE | f->prio, modes, &assoc);
+		if (ret == -ESHUTDOWN) {
+			ret = 0;	/* as if it had no port (CP-59) */
+		} else if (!ret) {
+			iocp_disassociate(f->port, &f->assoc, IOCP_DISASSOC_CANCEL, NULL);
+			f->assoc = assoc;
+		}
+	}
+	if (!ret && dup3(fd, f->fd, O_CLOEXEC) < 0)
+		ret = -errno;
+	close(fd);
+	if (!bind_end(f, bind)) {
+		/* Closed meanwhile, and the rest was left to us. */
+		__atomic_store_n(&f->bind, bind, __ATOMIC_RELEASE);
+		file_unbind(f);
+		return -EBADF;
+	}
+	if (bind != BIND_NONE && __atomic_load_n(&f->modes, __ATOMIC_SEQ_CST) != modes)
+		iocp_set_modes(f->port, &f->assoc, READ_ONCE(f->modes));
+	return ret;
+}
+
 static void file_close(struct iocpi_obj *obj, uint64_t before)
 {
 	struct iocpi_file *f = container_of(obj, struct iocpi_file, obj);
 
 	iocpi_lock_close(f);
+	if (f->pipe)
+		iocpi_pipe_close(f);
 	file_unbind(f);
 	iocpi_internal_unbind(f);
 	if (before & OBJ_TPIO && !(before & OBJ_OPS))
@@ -433,6 +490,7 @@ void iocpi_win_fork_lock(void)
 {
 	iocpi_lock_fork_lock();
 	AcquireSRWLockExclusive(&iocpi_take_lock);
+	iocpi_pipe_fork_lock();
 	iocpi_dup_fork_lock();
 	pthread_mutex_lock(&bind_lock);
 	iocpi_tppool_fork_lock();
@@ -447,6 +505,7 @@ void iocpi_win_fork_unlock(void)
 	iocpi_tppool_fork_unlock();
 	pthread_mutex_unlock(&bind_lock);
 	iocpi_dup_fork_unlock();
+	iocpi_pipe_fork_unlock();
 	ReleaseSRWLockExclusive(&iocpi_take_lock);
 	iocpi_lock_fork_unlock();
 }
@@ -465,6 +524,7 @@ void iocpi_win_fork_end(struct iocpi_obj *obj)
 void iocpi_win_fork_child(void)
 {
 	iocpi_lock_fork_child();
+	iocpi_pipe_fork_child();
 	iocpi_tppool_fork_child();
 	iocpi_group_fork_child();
 	iocpi_internal_fork_child();

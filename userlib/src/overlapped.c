@@ -208,11 +208,17 @@ static void internal_dispatch(const struct iocp_packet *packets, int nr)
 	struct iocpi_completion c;
 	int i;
 
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		/* Pinned: an orphan's operations may be forgotten any moment. */
-		if (iocpi_packet_read(&packets[i], &c) && c.file && iocpi_file_pin(packets[i].key))
+		if (!iocpi_packet_read(&packets[i], &c) || !c.file ||
+		    !iocpi_file_pin(packets[i].key))
+			continue;
+		if (unlikely(c.file->pipe) && iocpi_pipe_accept(c.file, &c))
+			iocpi_file_put(c.file, OBJ_USER);
+		else
 			iocpi_complete(c.file, c.overlapped, c.status, c.bytes, OBJ_USER,
 				       true);
+	}
 }
 
 /* Takes what is there, without waiting. */
@@ -321,7 +327,7 @@ static void internal_wait(const OVERLAPPED *o, uint64_t deadline)
 }
 
 /* Not EXCLUSIVE: the file may get its real port later (new operations go there). */
-int iocpi_internal_bind(struct iocpi_file *f, struct iocp_port **result)
+int iocpi_internal_bind(struct iocpi_file *f, int fd, struct iocp_port **result)
 {
 	int ret;
 
@@ -336,7 +342,7 @@ int iocpi_internal_bind(struct iocpi_file *f, struct iocp_port **result)
 	if (!(READ_ONCE(f->obj.word) & OBJ_OPEN))
 		ret = -EBADF;
 	else if (!f->internal)
-		ret = iocp_associate(intern.port, f->fd, iocpi_obj_id(&f->obj),
+		ret = iocp_associate(intern.port, fd, iocpi_obj_id(&f->obj),
 				     &f->internal_assoc);
 	if (!ret) {
 		*result = intern.port;
@@ -359,6 +365,16 @@ void iocpi_internal_unbind(struct iocpi_file *f)
 		return;
 	iocp_disassociate(intern.port, &f->internal_assoc, IOCP_DISASSOC_CANCEL, NULL);
 	iocpi_internal_drain();
+}
+
+/* For a file that gets another descriptor: the next operation binds that one. */
+void iocpi_internal_release(struct iocpi_file *f)
+{
+	pthread_mutex_lock(&intern.lock);
+	if (f->internal)
+		iocp_disassociate(intern.port, &f->internal_assoc, IOCP_DISASSOC_CANCEL, NULL);
+	store_release(&f->internal, false);
+	pthread_mutex_unlock(&intern.lock);
 }
 
 void iocpi_internal_fork_lock(void)

@@ -84,7 +84,7 @@ static int submit_internal(struct iocpi_file *f, struct iocp_op *op, bool event,
 
 	ret = event ? iocpi_internal_serve() : 0;
 	if (!ret)
-		ret = iocpi_internal_bind(f, &port);
+		ret = iocpi_internal_bind(f, f->fd, &port);
 	if (ret)
 		return ret;
 	if (quiet)

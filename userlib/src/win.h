@@ -92,6 +92,7 @@ struct iocpi_file {
 
 	enum iocpi_bind home;		/* what bind became, for what ends after a close */
 	uint32_t prio;			/* IOCP_PKT_PRIO_MASK of packets that are posted for it */
+	struct iocpi_pipe *pipe;	/* it is the server's end of a named one */
 	HANDLE signal;			/* event behind the handle, from the first wait on (OV-9) */
 
 	bool internal;			/* intern.lock: it is in the internal port, as */
@@ -129,6 +130,7 @@ void iocpi_file_forget_tpio(struct iocpi_file *f);
 struct iocpi_wport *iocpi_wport_get(HANDLE h);
 HANDLE iocpi_wport_create(uint32_t concurrency);
 void iocpi_wport_put(struct iocpi_wport *w, uint64_t refs);
+int iocpi_file_replace(struct iocpi_file *f, int fd);
 int iocpi_bind_begin(struct iocpi_file *f);
 int iocpi_bind(struct iocpi_file *f, struct iocp_port *port, uint32_t flags, enum iocpi_bind bind,
 	       struct iocpi_wport *wport);
@@ -197,7 +199,8 @@ void iocpi_complete(struct iocpi_file *f, LPOVERLAPPED o, NTSTATUS status, ULONG
 BOOL iocpi_overlapped_end(struct iocpi_file *f, LPOVERLAPPED o, NTSTATUS status, int err,
 			  ULONG_PTR bytes);
 int iocpi_internal_serve(void);
-int iocpi_internal_bind(struct iocpi_file *f, struct iocp_port **port);
+int iocpi_internal_bind(struct iocpi_file *f, int fd, struct iocp_port **port);
+void iocpi_internal_release(struct iocpi_file *f);
 void iocpi_internal_unbind(struct iocpi_file *f);
 void iocpi_internal_drain(void);
 void iocpi_internal_fork_lock(void);
@@ -276,6 +279,15 @@ void iocpi_mutex_abandon_all(void);
 /* thread.c */
 void iocpi_thread_mind_end(void);
 struct iocpi_obj *iocpi_thread_self(void);
+
+/* pipe.c */
+bool iocpi_is_pipe_name(const char *path);
+HANDLE iocpi_pipe_open(const char *path, uint32_t access, bool overlapped);
+bool iocpi_pipe_accept(struct iocpi_file *f, struct iocpi_completion *c);
+void iocpi_pipe_close(struct iocpi_file *f);
+void iocpi_pipe_fork_lock(void);
+void iocpi_pipe_fork_unlock(void);
+void iocpi_pipe_fork_child(void);
 
 /* wait.c */
 
