@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Thread pool I/O with the Windows names: every fact TP-1 ... TP-16, and TP-19 ... 21. */
+/* Thread pool I/O with the Windows names: every fact TP-1 ... TP-16, TP-19 ... 21, and TP-23. */
 #include "dev.h"
 
 #include <sched.h>
@@ -825,6 +825,37 @@ TEST(another_port_inside_a_callback)
 	CloseThreadpoolIo(io);
 	CloseHandle(h);
 	CloseHandle(inner_port);
+	unlink(path);
+}
+
+/* TP-23, B13: an object that is gone is recognised, also when its slot has a new one. */
+TEST(tp_23_stale_objects_are_ignored)
+{
+	const char *path = data_file(BLOCK);
+	HANDLE h = open_file(path, GENERIC_READ, 0);
+	PTP_IO stale = make_io(h), io;
+	unsigned int i;
+	struct op o;
+
+	CHECK(CloseHandle(h));
+	CloseThreadpoolIo(stale);
+	for (i = 1; i <= 100; i++) {
+		h = open_file(path, GENERIC_READ, 0);
+		io = make_io(h);
+		CHECK(io != stale);
+		StartThreadpoolIo(stale);
+		CancelThreadpoolIo(stale);
+		CloseThreadpoolIo(stale);
+		start_read(io, h, &o, 10, 0);
+		WaitForThreadpoolIoCallbacks(stale, TRUE);
+		WaitForThreadpoolIoCallbacks(io, FALSE);
+		CHECK_EQ(calls, i);
+		CHECK(CloseHandle(h));
+		CloseThreadpoolIo(io);
+	}
+	StartThreadpoolIo(NULL);
+	WaitForThreadpoolIoCallbacks((PTP_IO)h, FALSE);	/* a number, but of a handle */
+	CHECK_EQ(iocp_stray_completions(), 0);
 	unlink(path);
 }
 
