@@ -121,7 +121,7 @@ unsigned int iocpi_callback_end_any(struct iocpi_obj *obj)
 	if (unlikely(iocpi_self.call->returns))
 		callback_run_returns(iocpi_self.call);
 	counted = iocpi_self.callback_id;
-	iocpi_self.callback = NULL;
+	WRITE_ONCE(iocpi_self.callback, NULL);
 	iocpi_self.callback_id = 0;
 	return likely(counted) ? iocpi_state_done(&obj->state) : callback_end_apart(obj);
 }
@@ -149,14 +149,12 @@ int iocp_callback_disassociate(void)
 int iocp_callback_may_run_long(void)
 {
 	struct iocp_pool *pool = iocpi_self.pool;
-	struct iocp_stats stats;
 	int ret;
 
 	if (!iocpi_self.callback)
 		return -EINVAL;
 	iocp_detach(pool->port);
-	ret = iocp_stats(pool->port, &stats);
-	if (!ret && (stats.waiting || READ_ONCE(pool->nr_starting)))
+	if (iocpi_pool_has_free_thread(pool))
 		return 0;
 	ret = iocpi_pool_add_thread(pool);
 	return ret > 0 ? 0 : ret < 0 ? ret : -EAGAIN;

@@ -490,7 +490,7 @@ struct iocp_pool {
 	/* Under lock; read without it as hints. */
 	uint32_t min_threads, max_threads;
 	uint32_t nr_threads;
-	uint32_t nr_starting;		/* of them, that have not got anything yet; atomic */
+	struct list workers;		/* of them those that run by now: struct iocpi_call */
 	size_t stack_size;
 	bool keep_threads;		/* idle ones do not end */
 	bool stopping;
@@ -502,6 +502,7 @@ void iocpi_pool_bind(struct iocp_pool *pool);
 void iocpi_pool_unbind(struct iocp_pool *pool);
 void iocpi_pool_keep_threads(struct iocp_pool *pool);
 int iocpi_pool_add_thread(struct iocp_pool *pool);
+bool iocpi_pool_has_free_thread(struct iocp_pool *pool);
 void iocpi_pause(void);
 
 /*
@@ -542,6 +543,8 @@ struct iocpi_return {
 
 /* A worker's; callbacks with Windows names know its address as their Instance. */
 struct iocpi_call {
+	struct list node;			/* pool->lock: in its workers */
+	const struct iocpi_thread *thread;
 	const struct iocp_packet *packet;
 	struct iocpi_return *returns;		/* sorted */
 	unsigned int nr_own;
@@ -581,7 +584,7 @@ void iocpi_obj_dead(struct iocpi_obj *obj);
 
 static inline void iocpi_callback_begin(struct iocpi_obj *obj, uint64_t id)
 {
-	iocpi_self.callback = obj;
+	WRITE_ONCE(iocpi_self.callback, obj);
 	iocpi_self.callback_id = id;
 	if (unlikely(obj->extra))
 		iocpi_extra_begin(obj->extra);
@@ -592,7 +595,7 @@ static inline unsigned int iocpi_callback_end(struct iocpi_obj *obj)
 {
 	if (unlikely(obj->extra || iocpi_self.call->returns || !iocpi_self.callback_id))
 		return iocpi_callback_end_any(obj);
-	iocpi_self.callback = NULL;
+	WRITE_ONCE(iocpi_self.callback, NULL);
 	iocpi_self.callback_id = 0;
 	return iocpi_state_done(&obj->state);
 }

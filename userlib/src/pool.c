@@ -93,6 +93,7 @@ static bool pool_retire(struct iocp_pool *pool, enum retire why)
 	}
 	/* Before the count: after it the pool and its port may go. */
 	iocp_detach(pool->port);
+	list_del_init(&iocpi_self.call->node);
 	pool_thread_gone(pool);
 	return true;
 }
@@ -139,16 +140,23 @@ static void *pool_worker(void *arg)
 {
 	struct iocp_pool *pool = arg;
 	struct iocp_packet packet;
-	struct iocpi_call call = { .packet = &packet };
+	struct iocpi_call call = { .packet = &packet, .thread = &iocpi_self };
 	int ret;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	pthread_setname_np(pthread_self(), "iocp-pool");
 	iocpi_self.pool = pool;
 	iocpi_self.call = &call;
-	ret = pool_wait(pool, &packet);
-	__atomic_sub_fetch(&pool->nr_starting, 1, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&pool->lock);
+	list_add_tail(&call.node, &pool->workers);
+	pthread_mutex_unlock(&pool->lock);
 	for (;;) {
+		if (READ_ONCE(pool->nr_threads) > READ_ONCE(pool->max_threads) &&
+		    pool_retire(pool, RETIRE_SURPLUS))
+			return NULL;
+		ret = iocpi_take_one(pool->port, &packet);
+		if (unlikely(ret != 1))
+			ret = pool_wait(pool, &packet);
 		if (likely(ret > 0)) {
 			pool_dispatch(&packet);
 		} else if (ret == -ETIME || ret == -ESHUTDOWN) {
@@ -159,12 +167,6 @@ static void *pool_worker(void *arg)
 			iocpi_debug("worker: %s", strerror(-ret));
 			iocpi_pause();
 		}
-		if (READ_ONCE(pool->nr_threads) > READ_ONCE(pool->max_threads) &&
-		    pool_retire(pool, RETIRE_SURPLUS))
-			return NULL;
-		ret = iocpi_take_one(pool->port, &packet);
-		if (unlikely(ret != 1))
-			ret = pool_wait(pool, &packet);
 	}
 }
 
@@ -179,16 +181,35 @@ int iocpi_pool_add_thread(struct iocp_pool *pool)
 		return 0;
 	}
 	WRITE_ONCE(pool->nr_threads, pool->nr_threads + 1);
-	__atomic_add_fetch(&pool->nr_starting, 1, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&pool->lock);
 
 	ret = iocpi_thread_start(pool_worker, pool, READ_ONCE(pool->stack_size));
 	if (!ret)
 		return 1;
-	__atomic_sub_fetch(&pool->nr_starting, 1, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&pool->lock);
 	pool_thread_gone(pool);
 	return ret;
+}
+
+/* Whether a thread is in no callback: it waits, or is on its way there. */
+bool iocpi_pool_has_free_thread(struct iocp_pool *pool)
+{
+	const struct list *node;
+	uint32_t busy = 0;
+	bool found;
+
+	pthread_mutex_lock(&pool->lock);
+	for (node = pool->workers.next; node != &pool->workers; node = node->next) {
+		const struct iocpi_call *call = container_of(node, struct iocpi_call, node);
+
+		if (!READ_ONCE(call->thread->callback))
+			break;
+		busy++;
+	}
+	/* Those that are counted and not in the list are about to begin. */
+	found = busy < pool->nr_threads;
+	pthread_mutex_unlock(&pool->lock);
+	return found;
 }
 
 /* A start that fails is tried again when the next last waiter gets a packet. */
@@ -247,6 +268,7 @@ int iocp_pool_create(struct iocp_pool **result, const struct iocp_pool_params *p
 	pool->idle_ns = (params->idle_ms ? params->idle_ms : DEFAULT_IDLE_MS) * NSEC_PER_MSEC;
 	pool->stack_size = pool_stack_size(params->stack_size);
 	pool->fork_count = iocpi_fork_count;
+	list_init(&pool->workers);
 	if (pool->min_threads > pool->max_threads || pool->max_threads > STATE_RUNNING_MAX) {
 		free(pool);
 		return -EINVAL;
