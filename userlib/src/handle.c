@@ -272,8 +272,10 @@ int iocpi_bind(struct iocpi_file *f, struct iocp_port *port, uint32_t flags, enu
 	WRITE_ONCE(f->home, bind);
 	if (bind == BIND_TPIO) {
 		iocpi_pool_bind(f->tp.pool);
-		iocpi_state_init(&f->obj.state, iocpi_obj_gen(&f->obj));
-		__atomic_fetch_or(&f->obj.word, OBJ_TPIO, __ATOMIC_RELAXED);
+		if (!f->tp.routine) {
+			iocpi_state_init(&f->obj.state, iocpi_obj_gen(&f->obj));
+			__atomic_fetch_or(&f->obj.word, OBJ_TPIO, __ATOMIC_RELAXED);
+		}
 	} else {
 		__atomic_fetch_add(&wport->obj.word, OBJ_OP, __ATOMIC_RELAXED);
 		pthread_mutex_lock(&bind_lock);

@@ -58,6 +58,8 @@ void iocpi_tpio_dispatch(const struct iocp_packet *packet)
 		f->tp.callback(iocpi_instance(), f->tp.context, c.overlapped,
 			       iocp_status_to_win32(c.status), c.bytes, tpio_of(f));
 		step = iocpi_callback_end(&f->obj);
+	} else if (f->tp.routine) {	/* no TP_IO, and so nothing that was started */
+		f->tp.routine(iocp_status_to_win32(c.status), c.bytes, c.overlapped);
 	} else if (step & STEP_STRAY) {
 		__atomic_add_fetch(&strays, 1, __ATOMIC_RELAXED);
 		iocpi_debug("completion without StartThreadpoolIo, overlapped %p",
@@ -105,36 +107,47 @@ static DWORD tpio_bind(struct iocpi_file *f, struct iocpi_env *env, const struct
 	return code;
 }
 
+/* TRUE: *pio is its name. */
+static BOOL tpio_create(HANDLE h, PTP_CALLBACK_ENVIRON env, struct iocpi_tpio *tp, PTP_IO *pio)
+{
+	struct iocpi_env e;
+	struct iocpi_file *f;
+	DWORD code;
+
+	if (!tp->callback && !tp->routine)
+		return iocpi_fail(ERROR_INVALID_PARAMETER);
+	f = iocpi_file_get(h, OBJ_USER);
+	if (!f)
+		return iocpi_fail(ERROR_INVALID_HANDLE);
+	code = f->overlapped ? iocpi_env_read(env, &e) : ERROR_INVALID_PARAMETER;
+	if (!code) {
+		tp->pool = e.pool;
+		code = tpio_bind(f, &e, tp);
+		iocpi_env_drop(&e);
+	}
+	*pio = tpio_of(f);
+	iocpi_file_put(f, OBJ_USER);
+	return code ? iocpi_fail(code) : TRUE;
+}
+
 PTP_IO WINAPI CreateThreadpoolIo(HANDLE fl, PTP_WIN32_IO_CALLBACK pfnio, PVOID pv,
 				 PTP_CALLBACK_ENVIRON pcbe)
 {
 	struct iocpi_tpio tp = { .callback = pfnio, .context = pv };
-	struct iocpi_env env;
-	struct iocpi_file *f;
-	PTP_IO pio = NULL;
-	DWORD code;
+	PTP_IO pio;
 
-	if (!pfnio) {
-		iocpi_fail(ERROR_INVALID_PARAMETER);
-		return NULL;
-	}
-	f = iocpi_file_get(fl, OBJ_USER);
-	if (!f) {
-		iocpi_fail(ERROR_INVALID_HANDLE);
-		return NULL;
-	}
-	code = f->overlapped ? iocpi_env_read(pcbe, &env) : ERROR_INVALID_PARAMETER;
-	if (!code) {
-		tp.pool = env.pool;
-		code = tpio_bind(f, &env, &tp);
-		if (!code)
-			pio = tpio_of(f);
-		iocpi_env_drop(&env);
-	}
-	if (code)
-		iocpi_fail(code);
-	iocpi_file_put(f, OBJ_USER);
-	return pio;
+	return tpio_create(fl, pcbe, &tp, &pio) ? pio : NULL;
+}
+
+BOOL WINAPI BindIoCompletionCallback(HANDLE FileHandle, LPOVERLAPPED_COMPLETION_ROUTINE Function,
+				     ULONG Flags)
+{
+	struct iocpi_tpio tp = { .routine = Function };
+	PTP_IO pio;
+
+	if (Flags)
+		return iocpi_fail(ERROR_INVALID_PARAMETER);
+	return tpio_create(FileHandle, NULL, &tp, &pio);
 }
 
 VOID WINAPI StartThreadpoolIo(PTP_IO pio)

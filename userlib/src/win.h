@@ -61,6 +61,7 @@ struct iocpi_tpio {
 	PTP_WIN32_IO_CALLBACK callback;
 	PVOID context;
 	struct iocp_pool *pool;		/* bound until the file is freed: its port is used */
+	LPOVERLAPPED_COMPLETION_ROUTINE routine;	/* of BindIoCompletionCallback, alone */
 };
 
 struct iocpi_wport {

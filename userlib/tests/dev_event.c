@@ -348,6 +348,57 @@ TEST(event_and_callback)
 	close(fd);
 }
 
+static DWORD routine_code;
+
+static VOID WINAPI count_routine(DWORD code, DWORD bytes, LPOVERLAPPED o)
+{
+	CHECK_EQ(o->InternalHigh, bytes);
+	CHECK_EQ(iocp_status_to_win32(o->Internal), code);
+	SET(routine_code, code);
+	ADD(calls, 1);
+}
+
+/* Without an object, without Starts. */
+TEST(bind_io_completion_callback)
+{
+	HANDLE event = make_event(TRUE, FALSE), h, plain = open_data(BLOCK, 0);
+	OVERLAPPED o;
+	char buf[16];
+	int fd;
+
+	h = open_pipe(&fd);
+	CHECK(!BindIoCompletionCallback(h, NULL, 0));
+	CHECK_EQ(GetLastError(), ERROR_INVALID_PARAMETER);
+	CHECK(!BindIoCompletionCallback(h, count_routine, 1));
+	CHECK_EQ(GetLastError(), ERROR_INVALID_PARAMETER);
+	CHECK(!BindIoCompletionCallback(plain, count_routine, 0));
+	CHECK_EQ(GetLastError(), ERROR_INVALID_PARAMETER);
+	CHECK(!BindIoCompletionCallback(event, count_routine, 0));
+	CHECK_EQ(GetLastError(), ERROR_INVALID_HANDLE);
+	CHECK(BindIoCompletionCallback(h, count_routine, 0));
+	CHECK(!BindIoCompletionCallback(h, count_routine, 0));
+	CHECK_EQ(GetLastError(), ERROR_INVALID_PARAMETER);
+	CHECK(!CreateThreadpoolIo(h, count_call, NULL, NULL));
+	CHECK_EQ(GetLastError(), ERROR_INVALID_PARAMETER);
+
+	start_read(h, buf, sizeof(buf), &o, NULL);
+	CHECK_EQ(write(fd, "abc", 3), 3);
+	WAIT_UNTIL(GET(calls) == 1);
+	CHECK_EQ(GET(routine_code), NO_ERROR);
+	start_read(h, buf, sizeof(buf), &o, event);
+	CHECK(CancelIoEx(h, &o));
+	WAIT_UNTIL(GET(calls) == 2);
+	CHECK_EQ(GET(routine_code), ERROR_OPERATION_ABORTED);
+	CHECK(is_set(event));
+	start_read(h, buf, sizeof(buf), &o, NULL);
+	CHECK(CloseHandle(h));
+	WAIT_UNTIL(GET(calls) == 3);
+	CHECK_EQ(GET(routine_code), ERROR_BROKEN_PIPE);
+	CHECK_EQ(iocp_stray_completions(), 0);
+	CHECK(CloseHandle(plain));
+	close(fd);
+}
+
 /* The handle itself: set while nothing is pending (one operation at a time). */
 TEST(ov_9_file_handle)
 {

@@ -457,6 +457,30 @@ BOOL WINAPI UnlockFile(HANDLE hFile, DWORD dwFileOffsetLow, DWORD dwFileOffsetHi
 		       DWORD nNumberOfBytesToUnlockLow, DWORD nNumberOfBytesToUnlockHigh);
 
 /*
+ * Completion routines without an object: on the process's default pool.
+ */
+
+typedef VOID (WINAPI *LPOVERLAPPED_COMPLETION_ROUTINE)(DWORD dwErrorCode,
+							DWORD dwNumberOfBytesTransfered,
+							LPOVERLAPPED lpOverlapped);
+
+/**
+ * BindIoCompletionCallback() - completions of this file call a function.
+ * @FileHandle: opened with FILE_FLAG_OVERLAPPED, in no port and no TP_IO
+ * @Function: with a Win32 code, on a thread of the pool that CreateThreadpoolIo() uses
+ *	without an environment
+ * @Flags: 0
+ *
+ * Nothing is counted and nothing is waited for: each operation that was accepted calls
+ * once, one that fails at once does not.  There is nothing to close but the file.
+ *
+ * Return: TRUE; FALSE with 87 not overlapped, bound already, no function, flags; 6, 2, 50
+ * as CreateThreadpoolIo().
+ */
+BOOL WINAPI BindIoCompletionCallback(HANDLE FileHandle, LPOVERLAPPED_COMPLETION_ROUTINE Function,
+				     ULONG Flags);
+
+/*
  * Names
  */
 
