@@ -4,19 +4,20 @@
 
 #define PAGE	4096
 
+static char pages[3 * PAGE] __attribute__((aligned(PAGE)));
+
 int main(void)
 {
 	HANDLE port = new_port(1), file = CreateFileA("er_scatter.tmp", GENERIC_READ |
 		GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, FILE_FLAG_OVERLAPPED |
 		FILE_FLAG_NO_BUFFERING, NULL);
-	char *pages = (char *)VirtualAlloc(NULL, 3 * PAGE, MEM_COMMIT, PAGE_READWRITE);
 	FILE_SEGMENT_ELEMENT segments[4];
 	struct answer a;
 	OVERLAPPED ov;
 	DWORD error;
 	int i;
 
-	NEED(file != INVALID_HANDLE_VALUE && pages);
+	NEED(file != INVALID_HANDLE_VALUE);
 	CreateIoCompletionPort(file, port, 1, 0);
 	memset(segments, 0, sizeof(segments));
 	for (i = 0; i < 3; i++) {
@@ -39,7 +40,6 @@ int main(void)
 	CHECK("ER", "the third", pages[PAGE] == 'a' && pages[2 * PAGE - 1] == 'a');
 	CHECK("ER", "the third segment was not used", pages[0] == 0);
 	IS("NM-15", "no more packets", take(port, SHORT_TIME).error, WAIT_TIMEOUT);
-	VirtualFree(pages, 0, MEM_RELEASE);
 	end_file("er_scatter.tmp", file);
 	CloseHandle(port);
 	return conform_end();
