@@ -3,6 +3,7 @@
  * abuse.c - programs that are hostile, or just unlucky: memory that never comes,
  * processes that are stopped, files whose wait queue dies, crowds of threads.
  */
+#include <linux/memfd.h>
 #include <linux/userfaultfd.h>
 #include <sys/signalfd.h>
 
@@ -506,6 +507,287 @@ TEST_F(abuse, packet_array_comes_and_goes)
 	EXPECT_EQ(-ETIME, reap_none(FD));
 	printf("# %u faults\n", faults);
 	fflush(stdout);
+}
+
+/* ------------------------------------------------- other ends of a process */
+
+/* Everything under way that a process can have; to be called in a child. */
+static void fill_port(struct port *p, int file)
+{
+	static char buf[8][4096];
+	struct assoc pipe_as, file_as;
+	unsigned int i;
+	int pfd[2];
+
+	CHECK(!port_new(p, 2, 16));
+	CHECK(!pipe(pfd));
+	CHECK(!assoc_add(p->fd, pfd[0], 1, &pipe_as));
+	CHECK(!assoc_add(p->fd, file, 2, &file_as));
+	for (i = 0; i < 8; i++) {
+		struct iocp_op op = op_read(&file_as, i, buf[i], 4096, 0);
+
+		op.flags = IOCP_OP_F_FORCE_PUNT;
+		CHECK(!submit_queued(p->fd, op_read(&pipe_as, i, buf[i], 1, 0)));
+		CHECK(!submit_queued(p->fd, op));
+	}
+	CHECK(post_range(p->fd, 0, 40) == 40);
+}
+
+/* Its memory is read for the dump while operations on it are under way. */
+TEST_F(abuse, dumps_core)
+{
+	struct rlimit lim = { RLIM_INFINITY, RLIM_INFINITY };
+	int file = small_file(), status;
+	pid_t pid;
+
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		struct port p;
+
+		CHECK(!chdir(getenv("IOCP_TMPFS") ?: "/tmp"));
+		setrlimit(RLIMIT_CORE, &lim);
+		fill_port(&p, file);
+		abort();
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	close(file);
+	port_close(&self->port);
+	EXPECT_EQ(0, objects_settle(&self->base));
+}
+
+#define CGROUP "/sys/fs/cgroup/iocp-abuse"
+
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+/* Killed for want of memory, all of which a port may have taken: it comes back. */
+TEST_F(abuse, out_of_memory)
+{
+	int file = small_file(), status;
+	pid_t pid;
+
+	put("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	mkdir(CGROUP, 0755);
+	if (put(CGROUP "/memory.max", "16777216")) {
+		rmdir(CGROUP);
+		SKIP(return, "no memory cgroups");
+	}
+	put(CGROUP "/memory.swap.max", "0");
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		u64 refused = 0;
+		struct port p;
+
+		CHECK(!put(CGROUP "/cgroup.procs", "0"));
+		fill_port(&p, file);
+		/* packets first, until they are refused, then memory of its own */
+		while (post_range(p.fd, 0, 64) == 64 && ++refused < 100000)
+			;
+		for (;;)
+			memset(map_anon(1 << 20), 1, 1 << 20);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	close(file);
+	port_close(&self->port);
+	EXPECT_EQ(0, objects_settle(&self->base));
+	EXPECT_TRUE(WAIT_FOR(!rmdir(CGROUP)));
+}
+
+/* ------------------------------------------------- memory that goes elsewhere */
+
+/* A read waits; its buffer is somewhere else when the data comes, or is nothing. */
+TEST_F(abuse, buffer_moves_while_a_read_waits)
+{
+	char *buf = map_anon(3 * 4096), *moved;
+	struct iocp_packet p;
+	struct assoc as;
+	int pfd[2];
+
+	ASSERT_EQ(0, pipe(pfd));
+	ASSERT_EQ(0, assoc_add(FD, pfd[0], 7, &as));
+	ASSERT_EQ(0, submit_queued(FD, op_read(&as, 1, buf, 16, 0)));
+	ASSERT_EQ(0, submit_queued(FD, op_read(&as, 2, buf + 4096, 16, 0)));
+	ASSERT_EQ(0, submit_queued(FD, op_read(&as, 3, buf + 8192, 4, 0)));
+	moved = mremap(buf, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, map_anon(4096));
+	ASSERT_NE(MAP_FAILED, moved);
+	ASSERT_EQ(0, mprotect(buf + 4096, 4096, PROT_READ));
+	ASSERT_EQ(4, write(pfd[1], "data", 4));
+	ASSERT_EQ(1, reap(FD, &p, 1));
+	EXPECT_EQ(1, p.overlapped);
+	EXPECT_EQ(-EFAULT, p.res);
+	ASSERT_EQ(1, reap(FD, &p, 1));
+	EXPECT_EQ(2, p.overlapped);
+	EXPECT_EQ(-EFAULT, p.res);
+	/* Nothing of the data was lost with them. */
+	ASSERT_EQ(1, reap(FD, &p, 1));
+	EXPECT_EQ(3, p.overlapped);
+	EXPECT_EQ(4, p.info);
+	EXPECT_EQ(0, memcmp(buf + 8192, "data", 4));
+	EXPECT_EQ(0, moved[0]);
+	EXPECT_EQ(0, assoc_del(FD, &as, 0, 0));
+	close(pfd[0]);
+	close(pfd[1]);
+}
+
+/* Where a program itself would get SIGBUS: beyond the end of the mapped file. */
+TEST_F(abuse, buffer_in_a_file_that_was_cut_off)
+{
+	static const unsigned int kinds[] = { 0, MFD_HUGETLB };
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		size_t size = i ? 2 << 20 : 4096;
+		int backing = memfd_create("backing", MFD_CLOEXEC | kinds[i]), pfd[2];
+		struct iocp_packet p;
+		struct assoc as, fas;
+		struct iocp_op op;
+		struct outcome o;
+		char *buf;
+		int file = small_file();
+
+		if (i && put("/proc/sys/vm/nr_hugepages", "2"))
+			break;
+		ASSERT_EQ(0, ftruncate(backing, size));
+		buf = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, backing, 0);
+		if (i && buf == MAP_FAILED) {
+			printf("# no huge pages\n");
+			close(backing);
+			break;
+		}
+		ASSERT_NE(MAP_FAILED, buf);
+		buf[0] = 1;
+		ASSERT_EQ(0, pipe(pfd));
+		ASSERT_EQ(0, assoc_add(FD, pfd[0], 7, &as));
+		ASSERT_EQ(0, assoc_add(FD, file, 8, &fas));
+		ASSERT_EQ(0, submit_queued(FD, op_read(&as, 1, buf, 16, 0)));
+		ASSERT_EQ(0, ftruncate(backing, 0));
+		ASSERT_EQ(4, write(pfd[1], "data", 4));
+		ASSERT_EQ(1, reap(FD, &p, 1));
+		EXPECT_EQ(-EFAULT, p.res);
+		op = op_read(&fas, 2, buf, 1, 0);
+		EXPECT_EQ(-EFAULT, run_bytes(FD, op));
+		op.flags = IOCP_OP_F_FORCE_PUNT;
+		ASSERT_EQ(0, run_op(FD, op, &o));
+		EXPECT_EQ(-EFAULT, o.res);
+		EXPECT_EQ(0, assoc_del(FD, &as, 0, 0));
+		EXPECT_EQ(0, assoc_del(FD, &fas, 0, 0));
+		munmap(buf, size);
+		close(backing);
+		close(file);
+		close(pfd[0]);
+		close(pfd[1]);
+	}
+	put("/proc/sys/vm/nr_hugepages", "0");
+}
+
+/* ------------------------------------------------------ processors that go */
+
+#define CPU1 "/sys/devices/system/cpu/cpu1/online"
+
+static void *swap_cpu(void *arg)
+{
+	struct closer *c = arg;
+	bool on = false;
+
+	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED)) {
+		put(CPU1, on ? "1" : "0");
+		on = !on;
+	}
+	put(CPU1, "1");
+	return NULL;
+}
+
+/* Workers, waiters and their packets move while a processor comes and goes. */
+TEST_F_TIMEOUT(abuse, processor_comes_and_goes, 90)
+{
+	unsigned int i, j, n = rounds(30);
+	struct closer c = { .stop = false };
+	struct one_of_many t[8];
+	struct port p = { .setup.concurrency = 2, .setup.features = IOCP_FEATURE_BLOCKING };
+
+	if (access(CPU1, W_OK))
+		SKIP(return, "no second processor that could be taken away");
+	ASSERT_EQ(0, port_create(&p));
+	ASSERT_EQ(0, pthread_create(&c.thread, NULL, swap_cpu, &c));
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < 8; j++) {
+			t[j].fd = p.fd;
+			ASSERT_EQ(0, pthread_create(&t[j].thread, NULL, wait_once, &t[j]));
+		}
+		ASSERT_EQ(8, post_range(p.fd, 0, 8));
+		for (j = 0; j < 8; j++) {
+			pthread_join(t[j].thread, NULL);
+			ASSERT_EQ(1, t[j].ret);
+		}
+	}
+	__atomic_store_n(&c.stop, true, __ATOMIC_RELAXED);
+	pthread_join(c.thread, NULL);
+	EXPECT_TRUE(WAIT_FOR(STAT(p.fd, active) == 0));
+	EXPECT_EQ(0, STAT(p.fd, queued));
+	port_close(&p);
+}
+
+/* --------------------------------------------------------- who looks meanwhile */
+
+static void *look_at_everything(void *arg)
+{
+	struct closer *c = arg;
+	char path[64], text[4096];
+	struct objects o;
+	int i, fd;
+
+	for (i = 0; !__atomic_load_n(&c->stop, __ATOMIC_RELAXED); i++) {
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", 3 + i % 60);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0) {
+			while (read(fd, text, sizeof(text)) > 0)
+				;
+			close(fd);
+		}
+		objects_read(&o);
+	}
+	return NULL;
+}
+
+/* fdinfo and debugfs are read all the time while ports come and go. */
+TEST_F(abuse, looked_at_while_it_ends)
+{
+	struct closer c = { .stop = false };
+	unsigned int i, j, n = rounds(150);
+	int file = small_file();
+
+	ASSERT_EQ(0, pthread_create(&c.thread, NULL, look_at_everything, &c));
+	for (i = 0; i < n; i++) {
+		struct port p[8];
+		struct assoc as;
+		char buf;
+
+		for (j = 0; j < 8; j++) {
+			ASSERT_EQ(0, port_new(&p[j], 2, j % 2 ? 16 : 0));
+			ASSERT_EQ(0, assoc_add(p[j].fd, file, 1, &as));
+			ASSERT_EQ(1, run_bytes(p[j].fd, op_read(&as, 1, &buf, 1, 0)));
+			ASSERT_EQ(1, post(p[j].fd, 1));
+		}
+		for (j = 0; j < 8; j++)
+			port_close(&p[j]);
+	}
+	__atomic_store_n(&c.stop, true, __ATOMIC_RELAXED);
+	pthread_join(c.thread, NULL);
+	close(file);
+	port_close(&self->port);
+	EXPECT_EQ(0, objects_settle(&self->base));
 }
 
 TEST_HARNESS_MAIN
