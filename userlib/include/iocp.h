@@ -605,9 +605,10 @@ int iocp_work_create(struct iocp_work **work, struct iocp_pool *pool, uint32_t p
 /**
  * iocp_work_submit() - one callback more.
  *
- * It cannot fail, and usually needs no memory: an object has at most one packet in
- * the port, whatever it has pending.  Where the kernel has none for that packet
- * either, the call waits for it.
+ * It cannot fail and needs no memory of its own.  Work of normal priority waits in a
+ * list of the pool, for all of which there is one packet in the port: of what is
+ * submitted together, only the first needs a system call.  Where the kernel has no
+ * memory for that packet, the call waits for it.
  *
  * Return: 0, -ESHUTDOWN of a parent process.
  */

@@ -152,7 +152,7 @@ void iocpi_once_fork(void);
  * object's generation, so that nothing is ever done to a successor.
  *
  * Work objects (STATE_WORK) have no Starts to forget: pending is wide there, and one
- * bit says that the object has its packet in the port.
+ * bit says that the object waits in the port or in the backlog.
  */
 struct iocpi_state {
 	uint64_t word;
@@ -304,6 +304,7 @@ struct iocpi_obj {
 	uint16_t type;			/* enum iocpi_type */
 	uint16_t handles;		/* dup.c: of a shared one */
 	struct iocpi_state state;	/* of its callbacks; here because late looks must be safe */
+	uint32_t next_work;		/* index, in a backlog; here for the same reason */
 	union {
 		struct iocpi_obj *next_free;	/* of a free slot, under the lock */
 		struct iocpi_extra *extra;	/* what few objects have; win.h */
@@ -476,8 +477,29 @@ void iocpi_port_fork_child(void);
 #define RING_BATCH	16		/* A5: the most that one CAS takes */
 #define RING_ENTER	(-1)		/* iocpi_ring_take(): only the kernel can tell */
 int iocpi_ring_take(const struct iocpi_ring *ring, struct iocp_packet *packets, unsigned int nr);
-int iocpi_take_one(struct iocp_port *port, struct iocp_packet *packet);
+#define RING_LEFT	(-3)		/* iocpi_take_one(): the bell, and it is still there */
+int iocpi_take_one(struct iocp_port *port, struct iocp_packet *packet, bool leave_bell);
 int iocpi_take_active(struct iocp_port *port, struct iocp_packet *packets, unsigned int nr);
+
+/* backlog.c */
+
+#define IOCPI_BELL	UINT64_C(1)	/* key of its packet; no object has this number */
+
+struct iocpi_backlog {
+	uint64_t out;		/* index of an object, and above it a tag */
+	uint32_t in;		/* index of an object */
+	uint32_t bell;		/* BELL_* */
+};
+
+enum {
+	BELL_NONE,
+	BELL_RUNG,		/* in the port, or about to be */
+	BELL_MISSING,		/* the port had no room: for the next worker that comes by */
+};
+
+void iocpi_backlog_put(struct iocp_pool *pool, struct iocpi_obj *obj);
+struct iocpi_obj *iocpi_backlog_take(struct iocp_pool *pool);
+struct iocpi_obj *iocpi_backlog_bell(struct iocp_pool *pool);
 
 /* pool.c */
 struct iocp_pool {
@@ -485,6 +507,7 @@ struct iocp_pool {
 	uint64_t idle_ns;
 	uint64_t fork_count;		/* of the process that its threads run in */
 	uint64_t users;			/* objects bound to it, and POOL_CLOSED */
+	struct iocpi_backlog backlog;
 	pthread_mutex_t lock;
 	pthread_cond_t ended;
 	/* Under lock; read without it as hints. */
@@ -498,6 +521,7 @@ struct iocp_pool {
 };
 
 bool iocpi_pool_alive(const struct iocp_pool *pool);
+int iocpi_pool_post(struct iocp_pool *pool, uint64_t key, uint32_t flags);
 void iocpi_pool_bind(struct iocp_pool *pool);
 void iocpi_pool_unbind(struct iocp_pool *pool);
 void iocpi_pool_keep_threads(struct iocp_pool *pool);
@@ -572,8 +596,8 @@ struct iocp_work {
 struct iocp_work *iocpi_work_alloc(struct iocp_pool *pool, uint32_t priority);
 void iocpi_work_submit(struct iocp_work *work, uint32_t gen);
 void iocpi_work_submit_once(struct iocp_work *work);
-int iocpi_work_try_post(struct iocp_work *work);
-void iocpi_work_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet);
+void iocpi_work_queue(struct iocp_work *work);
+void iocpi_work_dispatch(struct iocpi_obj *obj);
 
 /* tpgroup.c */
 void iocpi_extra_begin(struct iocpi_extra *x);

@@ -31,6 +31,7 @@
 
 #define DEFAULT_MAX_THREADS	500		/* PL-3 */
 #define DEFAULT_IDLE_MS		10000		/* PL-6 */
+#define BACKLOG_TURNS		16		/* then it is the turn of what waits behind */
 #define NSEC_PER_MSEC		UINT64_C(1000000)
 #define POOL_CLOSED		(UINT64_C(1) << 63)
 
@@ -48,6 +49,15 @@ void iocpi_pause(void)
 }
 
 static void pool_grow(struct iocp_pool *pool);
+
+/* 0 or -errno. */
+int iocpi_pool_post(struct iocp_pool *pool, uint64_t key, uint32_t flags)
+{
+	struct iocp_packet packet = { .key = key, .flags = flags };
+	int ret = iocp_post(pool->port, &packet, 1);
+
+	return ret < 0 ? ret : 0;
+}
 
 /* Without threads left; or of a parent process. */
 static void pool_free(struct iocp_pool *pool)
@@ -105,6 +115,10 @@ static __attribute__((noinline)) int pool_wait(struct iocp_pool *pool, struct io
 	struct iocp_enter e;
 	int ret;
 
+	if (unlikely(READ_ONCE(pool->backlog.bell) == BELL_MISSING)) {
+		packet->key = IOCPI_BELL;
+		return 1;
+	}
 	if (!READ_ONCE(pool->keep_threads) &&
 	    READ_ONCE(pool->nr_threads) > READ_ONCE(pool->min_threads))
 		deadline = iocp_deadline_ns(pool->idle_ns);
@@ -116,11 +130,13 @@ static __attribute__((noinline)) int pool_wait(struct iocp_pool *pool, struct io
 }
 
 /* What is known by no number is for nobody: a stale packet, or a call to look up. */
-static void pool_dispatch(const struct iocp_packet *packet)
+static void pool_dispatch(struct iocp_pool *pool, const struct iocp_packet *packet)
 {
 	struct iocpi_obj *obj = iocpi_obj_any(packet->key);
 	uint32_t kind = packet->flags & IOCP_PKT_KIND_MASK;
 
+	if (unlikely(packet->key == IOCPI_BELL))
+		obj = iocpi_backlog_bell(pool);
 	switch (obj ? READ_ONCE(obj->type) : IOCPI_FREE) {
 	case IOCPI_FILE:
 		iocpi_tpio_dispatch(packet);
@@ -131,9 +147,18 @@ static void pool_dispatch(const struct iocp_packet *packet)
 		break;
 	case IOCPI_WORK:
 		if (kind == IOCP_PKT_KIND_POST)
-			iocpi_work_dispatch(obj, packet);
+			iocpi_work_dispatch(obj);
 		break;
 	}
+}
+
+static bool pool_backlog(struct iocp_pool *pool)
+{
+	struct iocpi_obj *obj = iocpi_backlog_take(pool);
+
+	if (obj)
+		iocpi_work_dispatch(obj);
+	return obj;
 }
 
 static void *pool_worker(void *arg)
@@ -141,6 +166,7 @@ static void *pool_worker(void *arg)
 	struct iocp_pool *pool = arg;
 	struct iocp_packet packet;
 	struct iocpi_call call = { .packet = &packet, .thread = &iocpi_self };
+	unsigned int turns = 0;
 	int ret;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
@@ -154,11 +180,16 @@ static void *pool_worker(void *arg)
 		if (READ_ONCE(pool->nr_threads) > READ_ONCE(pool->max_threads) &&
 		    pool_retire(pool, RETIRE_SURPLUS))
 			return NULL;
-		ret = iocpi_take_one(pool->port, &packet);
+		ret = iocpi_take_one(pool->port, &packet, turns < BACKLOG_TURNS);
+		if (ret == RING_LEFT) {
+			turns = pool_backlog(pool) ? turns + 1 : BACKLOG_TURNS;
+			continue;
+		}
+		turns = 0;
 		if (unlikely(ret != 1))
 			ret = pool_wait(pool, &packet);
 		if (likely(ret > 0)) {
-			pool_dispatch(&packet);
+			pool_dispatch(pool, &packet);
 		} else if (ret == -ETIME || ret == -ESHUTDOWN) {
 			if (pool_retire(pool, ret == -ETIME ? RETIRE_IDLE : RETIRE_SHUTDOWN))
 				return NULL;

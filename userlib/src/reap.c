@@ -31,7 +31,7 @@ static inline void ring_copy(struct iocp_packet *to, const struct iocp_packet *f
 #define RING_AGAIN	(-2)		/* ring_try(): others were faster */
 
 static inline int ring_try(const struct iocpi_ring *ring, struct iocp_packet *packets,
-			   unsigned int nr)
+			   unsigned int nr, bool leave_bell)
 {
 	uint64_t head, tail;
 	unsigned int i;
@@ -53,6 +53,9 @@ static inline int ring_try(const struct iocpi_ring *ring, struct iocp_packet *pa
 		nr = tail - head;
 	for (i = 0; i < nr; i++)
 		ring_copy(&packets[i], &ring->packets[(head + i) & (ring->entries - 1)]);
+	/* If it is not the bell any more, there is only a look at the backlog for nothing. */
+	if (unlikely(leave_bell && packets[0].key == IOCPI_BELL))
+		return RING_LEFT;
 	if (__atomic_compare_exchange_n(ring->head, &head, head + nr, false,
 					__ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		return nr;
@@ -70,7 +73,7 @@ int iocpi_ring_take(const struct iocpi_ring *ring, struct iocp_packet *packets, 
 	if (nr > RING_BATCH)
 		nr = RING_BATCH;
 	do {
-		ret = ring_try(ring, packets, nr);
+		ret = ring_try(ring, packets, nr, false);
 	} while (ret == RING_AGAIN);
 	return ret;
 }
@@ -88,14 +91,14 @@ int iocpi_take_active(struct iocp_port *port, struct iocp_packet *packets, unsig
 }
 
 /* As iocpi_take_active(), for workers: one packet, and nothing in the way. */
-int iocpi_take_one(struct iocp_port *port, struct iocp_packet *packet)
+int iocpi_take_one(struct iocp_port *port, struct iocp_packet *packet, bool leave_bell)
 {
 	int ret;
 
 	if (unlikely(!port->ring.entries || iocpi_self.active_port != port->serial))
 		return RING_ENTER;
 	do {
-		ret = ring_try(&port->ring, packet, 1);
+		ret = ring_try(&port->ring, packet, 1, leave_bell);
 	} while (unlikely(ret == RING_AGAIN));
 	hear_port(port);
 	return ret;

@@ -140,15 +140,12 @@ static DWORD simple_submit(struct iocp_work *work)
 {
 	struct iocpi_obj *obj = &work->bound.obj;
 	DWORD code;
-	int ret;
 
 	iocpi_work_submit_once(work);
 	code = iocpi_group_join(obj->extra);
 	if (!code) {
-		ret = iocpi_work_try_post(work);
-		if (!ret)
-			return 0;
-		code = ERROR_NOT_ENOUGH_MEMORY;
+		iocpi_work_queue(work);
+		return 0;
 	}
 	/* A group that dropped it meanwhile has told its cancel callback. */
 	if (!(iocpi_state_forget(&obj->state, iocpi_obj_gen(obj)) & STEP_DROP))

@@ -2,17 +2,16 @@
 /*
  * work.c - iocp_work: a callback that runs once for every submit.
  *
- * The port is the queue.  An object has at most one packet in it, which stands for
- * all its submits (iostate.c): so a submit usually needs no memory, and ten submits of
- * one object do not keep those of another waiting (PL-18).  The packet keeps the
- * object, so nobody posts for one that is gone.
- *
- * A post fails only when the kernel has no memory, or when the pool was made with a
- * smaller max_posted than it has work objects.  Submits then wait for room.
+ * An object waits at most once, in the backlog of its pool or as a packet in the port,
+ * for all its submits (iostate.c): so a submit usually needs no memory, and ten submits of
+ * one object do not keep those of another waiting (PL-18).  That keeps the object, so
+ * nothing waits for one that is gone.
  */
 #include <errno.h>
 
 #include "internal.h"
+
+#define WORK_NORMAL	(IOCP_PRIO_NORMAL << IOCP_PKT_PRIO_SHIFT)
 
 _Static_assert(sizeof(struct iocp_work) <= IOCPI_OBJ_SIZE, "slots are too small");
 
@@ -21,36 +20,26 @@ static struct iocp_work *work_of(struct iocpi_obj *obj)
 	return container_of(obj, struct iocp_work, bound.obj);
 }
 
-static int work_try_post(struct iocp_work *work, uint64_t id)
+/* Priorities are told apart by the port; without room there they have none. */
+void iocpi_work_queue(struct iocp_work *work)
 {
-	struct iocp_packet packet = { .key = id, .flags = work->flags };
-	int ret = iocp_post(work->bound.pool->port, &packet, 1);
+	struct iocp_pool *pool = work->bound.pool;
+	struct iocpi_obj *obj = &work->bound.obj;
 
-	return ret < 0 ? ret : 0;
+	if (likely(work->flags == WORK_NORMAL) ||
+	    iocpi_pool_post(pool, iocpi_obj_id(obj), work->flags))
+		iocpi_backlog_put(pool, obj);
 }
 
-static void work_post(struct iocp_work *work, uint64_t id)
-{
-	int ret;
-
-	for (;;) {
-		ret = work_try_post(work, id);
-		if (ret != -EAGAIN && ret != -ENOMEM)
-			break;
-		iocpi_debug("work waits for room in the port: %s", strerror(-ret));
-		iocpi_pause();
-	}
-}
-
-void iocpi_work_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet)
+void iocpi_work_dispatch(struct iocpi_obj *obj)
 {
 	struct iocp_work *work = work_of(obj);
 	unsigned int step = iocpi_state_take(&obj->state);
 
 	if (step & STEP_POST)
-		work_post(work, packet->key);
+		iocpi_work_queue(work);
 	if (likely(step & STEP_RUN)) {
-		iocpi_callback_begin(obj, packet->key);
+		iocpi_callback_begin(obj, iocpi_obj_id(obj));
 		work->run(work);
 		step = iocpi_callback_end(obj);
 	}
@@ -68,7 +57,7 @@ struct iocp_work *iocpi_work_alloc(struct iocp_pool *pool, uint32_t priority)
 		return NULL;
 	work = work_of(obj);
 	work->bound.pool = pool;
-	work->flags = priority << IOCP_PKT_PRIO_SHIFT;
+	work->flags = (priority ? priority : IOCP_PRIO_NORMAL) << IOCP_PKT_PRIO_SHIFT;
 	iocpi_state_init_work(&obj->state, iocpi_obj_gen(obj));
 	iocpi_pool_bind(pool);
 	return work;
@@ -80,7 +69,7 @@ void iocpi_work_submit(struct iocp_work *work, uint32_t gen)
 	unsigned int step = iocpi_state_submit(&work->bound.obj.state, gen);
 
 	if (step & STEP_POST)
-		work_post(work, iocpi_obj_id(&work->bound.obj));
+		iocpi_work_queue(work);
 	if (!step)
 		iocpi_debug("submit of work that is closed");
 }
@@ -94,11 +83,6 @@ void iocpi_work_submit_once(struct iocp_work *work)
 	__atomic_fetch_or(&obj->word, OBJ_OP, __ATOMIC_RELAXED);
 	iocpi_state_submit(&obj->state, gen);
 	iocpi_state_close(&obj->state, gen);
-}
-
-int iocpi_work_try_post(struct iocp_work *work)
-{
-	return work_try_post(work, iocpi_obj_id(&work->bound.obj));
 }
 
 static void work_run(struct iocp_work *work)

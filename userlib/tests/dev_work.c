@@ -153,46 +153,155 @@ TEST(runs_beside_itself)
 	CHECK_EQ(iocp_pool_destroy(pool), 0);
 }
 
-/* A port that holds one posted packet: submits wait for room, none is lost. */
-static struct iocp_work *crowd[4];
-static bool crowded;
+/* Many objects from many threads, all of whose callbacks submit another one. */
+#define OBJECTS		64
+#define ROUNDS		100
 
-static void *submit_to_all(void *arg)
+static struct iocp_work *many[SUBMITTERS][OBJECTS];
+
+static void count_and_submit(struct iocp_work *work, void *context)
 {
-	unsigned int i;
-
-	for (i = 0; i < 10 * ARRAY_SIZE(crowd); i++)
-		CHECK_EQ(iocp_work_submit(crowd[i % ARRAY_SIZE(crowd)]), 0);
-	SET(crowded, true);
-	return arg;
+	(void)work;
+	ADD(calls, 1);
+	CHECK_EQ(iocp_work_submit(context), 0);
 }
 
+static void *submit_many(void *arg)
+{
+	struct iocp_work **mine = arg;
+	int i;
+
+	for (i = 0; i < ROUNDS * OBJECTS; i++)
+		CHECK_EQ(iocp_work_submit(mine[i % OBJECTS]), 0);
+	return NULL;
+}
+
+TEST(many_objects)
+{
+	struct iocp_pool *pool = make_pool(0, 0);
+	struct iocp_work *second = make_work(pool, 0, count_call, &calls);
+	pthread_t threads[SUBMITTERS];
+	int t, i;
+
+	for (t = 0; t < SUBMITTERS; t++)
+		for (i = 0; i < OBJECTS; i++)
+			many[t][i] = make_work(pool, 0, count_and_submit, second);
+	for (t = 0; t < SUBMITTERS; t++)
+		CHECK_EQ(pthread_create(&threads[t], NULL, submit_many, many[t]), 0);
+	for (t = 0; t < SUBMITTERS; t++)
+		pthread_join(threads[t], NULL);
+	for (t = 0; t < SUBMITTERS; t++)
+		for (i = 0; i < OBJECTS; i++)
+			CHECK_EQ(iocp_work_close(many[t][i], 0), 0);
+	CHECK_EQ(iocp_work_close(second, 0), 0);
+	CHECK_EQ(calls, 2 * SUBMITTERS * OBJECTS * ROUNDS);
+	CHECK_EQ(iocp_pool_destroy(pool), 0);
+}
+
+/*
+ * Work that its own thread has queued, and which it goes on with without asking the port:
+ * the first of it blocks, and the others do not wait for that.
+ */
+static struct iocp_work *behind[3];
+
+static void queue_three(struct iocp_work *work, void *context)
+{
+	int i;
+
+	(void)work;
+	(void)context;
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(iocp_work_submit(behind[i]), 0);
+}
+
+TEST(work_behind_a_block)
+{
+	struct iocp_pool *pool = make_pool(1, 0);
+	struct iocp_work *first = make_work(pool, 0, queue_three, NULL);
+	int i;
+
+	behind[0] = make_work(pool, 0, hold, NULL);
+	behind[1] = make_work(pool, 0, count_call, &calls);
+	behind[2] = make_work(pool, 0, count_call, &calls);
+	CHECK_EQ(iocp_work_submit(first), 0);
+	WAIT_UNTIL(GET(entered) == 1 && GET(calls) == 2);
+	SET(gate, 1);
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(iocp_work_close(behind[i], 0), 0);
+	CHECK_EQ(iocp_work_close(first, 0), 0);
+	CHECK_EQ(calls, 3);
+	CHECK_EQ(iocp_pool_destroy(pool), 0);
+}
+
+/* Work without end on the only thread keeps no other packet waiting for ever. */
+static void submit_until_open(struct iocp_work *work, void *context)
+{
+	(void)context;
+	if (!GET(gate))
+		CHECK_EQ(iocp_work_submit(work), 0);
+}
+
+static void open_gate(struct iocp_io *io, void *context, const struct iocp_packet *packet)
+{
+	(void)io;
+	(void)context;
+	CHECK_EQ(packet->res, 0);
+	SET(gate, 1);
+}
+
+TEST(endless_work)
+{
+	struct iocp_pool *pool = make_pool(1, 1);
+	struct iocp_work *work = make_work(pool, 0, submit_until_open, NULL);
+	struct iocp_io *io;
+	struct iocp_op op;
+	int fd[2];
+
+	CHECK_EQ(pipe(fd), 0);
+	CHECK_EQ(iocp_io_create(&io, pool, fd[0], open_gate, NULL), 0);
+	iocp_prep_nop(&op, NULL, 0, NULL);
+	CHECK_EQ(iocp_work_submit(work), 0);
+	CHECK_EQ(iocp_io_submit(io, &op, 1, NULL), 1);
+	WAIT_UNTIL(GET(gate));
+	CHECK_EQ(iocp_work_close(work, 0), 0);
+	CHECK_EQ(iocp_io_close(io, 0), 0);
+	CHECK_EQ(iocp_pool_destroy(pool), 0);
+}
+
+/*
+ * A port that holds one posted packet, and whose only thread is busy: no submit is lost, and
+ * none waits for room, not even one of that thread.
+ */
 TEST(port_without_room)
 {
 	struct iocp_pool_params params = {
 		.port = { .ring_entries = IOCP_NO_RING, .max_posted = 1, .concurrency = 1 },
 		.max_threads = 1,
 	};
+	struct iocp_work *held, *first, *crowd[4];
 	struct iocp_pool *pool;
-	struct iocp_work *held;
 	unsigned int i;
-	pthread_t t;
 
 	CHECK_EQ(iocp_pool_create(&pool, &params), 0);
 	held = make_work(pool, 0, hold, NULL);
 	CHECK_EQ(iocp_work_submit(held), 0);
 	WAIT_UNTIL(GET(entered) == 1);
 	for (i = 0; i < ARRAY_SIZE(crowd); i++)
-		crowd[i] = make_work(pool, 0, count_call, &calls);
-	CHECK_EQ(pthread_create(&t, NULL, submit_to_all, NULL), 0);
-	dev_sleep_ms(100);
-	CHECK(!GET(crowded));
+		crowd[i] = make_work(pool, i % 2 ? IOCP_PRIO_LOW : 0, count_call, &calls);
+	for (i = 0; i < ARRAY_SIZE(behind); i++)
+		behind[i] = make_work(pool, IOCP_PRIO_HIGH, count_call, &calls);
+	first = make_work(pool, 0, queue_three, NULL);
+	CHECK_EQ(iocp_work_submit(first), 0);
+	for (i = 0; i < 10 * ARRAY_SIZE(crowd); i++)
+		CHECK_EQ(iocp_work_submit(crowd[i % ARRAY_SIZE(crowd)]), 0);
 	SET(gate, 1);
-	pthread_join(t, NULL);
 	for (i = 0; i < ARRAY_SIZE(crowd); i++)
 		CHECK_EQ(iocp_work_close(crowd[i], 0), 0);
 	CHECK_EQ(iocp_work_close(held, 0), 0);
-	CHECK_EQ(calls, 41);
+	CHECK_EQ(iocp_work_close(first, 0), 0);
+	for (i = 0; i < ARRAY_SIZE(behind); i++)
+		CHECK_EQ(iocp_work_close(behind[i], 0), 0);
+	CHECK_EQ(calls, 44);
 	CHECK_EQ(iocp_pool_destroy(pool), 0);
 }
 
