@@ -119,10 +119,8 @@ int iocp_work_once(struct iocp_pool *pool, uint32_t priority, iocp_work_callback
 		return ret;
 	work->bound.unbind_late = true;
 	iocpi_work_submit_once(work);
-	ret = iocpi_work_try_post(work);
-	if (ret && iocpi_state_drain(&work->bound.obj.state) & STEP_DEAD)
-		iocpi_obj_dead(&work->bound.obj);
-	return ret;
+	iocpi_work_queue(work);
+	return 0;
 }
 
 int iocp_work_create(struct iocp_work **result, struct iocp_pool *pool, uint32_t priority,
