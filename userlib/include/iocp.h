@@ -619,7 +619,7 @@ int iocp_work_submit(struct iocp_work *work);
  *
  * As iocp_work_create(), one iocp_work_submit(), and iocp_work_close() with NOWAIT.
  *
- * Return: as iocp_work_create(); -EAGAIN, -ENOMEM also: no room for the packet.
+ * Return: as iocp_work_create().
  */
 int iocp_work_once(struct iocp_pool *pool, uint32_t priority, iocp_work_callback *callback,
 		   void *context);
