@@ -210,15 +210,18 @@ static void semaphore_recount(struct iocpi_sync *s)
 {
 	static const char field[] = "eventfd-count:";
 	char buf[512], *at;
-	ssize_t len;
-	int fd;
+	ssize_t len = -1;
+	int fd, cancel;
 
+	/* Not with the lock. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	snprintf(buf, sizeof(buf), "/proc/self/fdinfo/%d", s->fd);
 	fd = open(buf, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	len = read(fd, buf, sizeof(buf) - 1);
-	close(fd);
+	if (fd >= 0) {
+		len = read(fd, buf, sizeof(buf) - 1);
+		close(fd);
+	}
+	pthread_setcancelstate(cancel, NULL);
 	if (len <= 0)
 		return;
 	buf[len] = 0;

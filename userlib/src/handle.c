@@ -491,8 +491,8 @@ BOOL WINAPI CloseHandle(HANDLE hObject)
 void iocpi_win_fork_lock(void)
 {
 	iocpi_lock_fork_lock();
-	AcquireSRWLockExclusive(&iocpi_take_lock);
 	iocpi_pipe_fork_lock();
+	AcquireSRWLockExclusive(&iocpi_take_lock);
 	iocpi_dup_fork_lock();
 	pthread_mutex_lock(&bind_lock);
 	iocpi_tppool_fork_lock();
@@ -507,8 +507,8 @@ void iocpi_win_fork_unlock(void)
 	iocpi_tppool_fork_unlock();
 	pthread_mutex_unlock(&bind_lock);
 	iocpi_dup_fork_unlock();
-	iocpi_pipe_fork_unlock();
 	ReleaseSRWLockExclusive(&iocpi_take_lock);
+	iocpi_pipe_fork_unlock();
 	iocpi_lock_fork_unlock();
 }
 

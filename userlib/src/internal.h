@@ -4,6 +4,7 @@
  *
  * Locks, outer before inner.  None is taken between a packet's arrival and its
  * callback:
+ *	pipe_lock	pipe.c: names of pipes, and who is connected
  *	take_lock	wait.c: taking one object, or several at once
  *	dup_lock	dup.c: how many handles an object has
  *	locks.lock	lock.c: byte ranges

@@ -46,7 +46,7 @@ struct iocpi_pipe {
 	LPOVERLAPPED connecting;
 };
 
-static pthread_mutex_t pipe_lock = PTHREAD_MUTEX_INITIALIZER;	/* outermost */
+static pthread_mutex_t pipe_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list names = { &names, &names };
 
 BOOL WINAPI CreatePipe(PHANDLE hReadPipe, PHANDLE hWritePipe,

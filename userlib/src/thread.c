@@ -26,8 +26,15 @@ uint32_t iocpi_thread_id(void)
 	return iocpi_self.tid;
 }
 
-static void thread_ended(struct iocpi_sync *s)
+/* The calling thread has done what the program wanted of it. */
+static void thread_over(void)
 {
+	struct iocpi_sync *s = iocpi_self.thread ? sync_of(iocpi_self.thread) : NULL;
+
+	iocpi_mutex_abandon_all();
+	iocpi_self.thread = NULL;
+	if (!s)
+		return;
 	store_release(&s->thread.ended, true);
 	iocpi_sync_give(s, 1);
 	iocpi_sync_drop(s, OBJ_OP);
@@ -42,10 +49,7 @@ static void thread_end(void *arg)
 	if (++iocpi_self.ends < PTHREAD_DESTRUCTOR_ITERATIONS - 1 &&
 	    !pthread_setspecific(end_key, arg))
 		return;
-	iocpi_mutex_abandon_all();
-	if (iocpi_self.thread)
-		thread_ended(sync_of(iocpi_self.thread));
-	iocpi_self.thread = NULL;
+	thread_over();
 }
 
 static void make_end_key(void)
@@ -53,30 +57,34 @@ static void make_end_key(void)
 	has_end_key = !pthread_key_create(&end_key, thread_end);
 }
 
-/* Something will have to be done at the calling thread's end. */
-void iocpi_thread_mind_end(void)
+/* thread_over() will be called at the calling thread's end; or false. */
+bool iocpi_thread_mind_end(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, make_end_key);
-	if (!has_end_key || pthread_setspecific(end_key, &iocpi_self))
-		iocpi_debug("no thread-specific data left: nobody will hear of this thread's end");
+	if (has_end_key && !pthread_setspecific(end_key, &iocpi_self))
+		return true;
+	iocpi_debug("no room for thread-specific data: the end of a thread may go unheard");
+	return false;
 }
 
-static void thread_begin(struct iocpi_sync *s)
+static bool thread_begin(struct iocpi_sync *s)
 {
 	iocpi_self.thread = &s->obj;
-	iocpi_thread_mind_end();
 	store_release(&s->thread.tid, iocpi_thread_id());
 	iocpi_futex_wake_all(&s->thread.tid);
+	return iocpi_thread_mind_end();
 }
 
 static void *thread_main(void *arg)
 {
 	struct iocpi_sync *s = arg;
+	bool minded = thread_begin(s);
 
-	thread_begin(s);
 	s->thread.exit_code = s->thread.start(s->thread.parameter);
+	if (!minded)
+		thread_over();
 	return NULL;
 }
 

@@ -242,6 +242,7 @@ DWORD WINAPI WaitForMultipleObjects(DWORD nCount, const HANDLE *lpHandles, BOOL 
 	uint64_t deadline = iocpi_deadline_of(dwMilliseconds);
 	struct wait_set set;
 	DWORD code;
+	int cancel;
 
 	if (!nCount || nCount > MAXIMUM_WAIT_OBJECTS) {
 		iocpi_fail(ERROR_INVALID_PARAMETER);
@@ -256,7 +257,10 @@ DWORD WINAPI WaitForMultipleObjects(DWORD nCount, const HANDLE *lpHandles, BOOL 
 		iocpi_fail(code);
 		return WAIT_FAILED;
 	}
+	/* poll(2) would let a thread be cancelled with what it holds. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	code = bWaitAll && nCount > 1 ? wait_all(&set, deadline) : wait_any(&set, deadline);
+	pthread_setcancelstate(cancel, NULL);
 	set_put(&set);
 	return code;
 }

@@ -278,7 +278,7 @@ void iocpi_mutex_close(struct iocpi_obj *obj, uint64_t before);
 void iocpi_mutex_abandon_all(void);
 
 /* thread.c */
-void iocpi_thread_mind_end(void);
+bool iocpi_thread_mind_end(void);
 struct iocpi_obj *iocpi_thread_self(void);
 
 /* pipe.c */
