@@ -80,7 +80,7 @@ void iocpi_work_submit_once(struct iocp_work *work)
 	struct iocpi_obj *obj = &work->bound.obj;
 	uint32_t gen = iocpi_obj_gen(obj);
 
-	__atomic_fetch_or(&obj->word, OBJ_OP, __ATOMIC_RELAXED);
+	__atomic_fetch_or(&obj->word, OBJ_OP, __ATOMIC_RELEASE);	/* iocp_pool_drain() looks */
 	iocpi_state_submit(&obj->state, gen);
 	iocpi_state_close(&obj->state, gen);
 }
