@@ -309,6 +309,8 @@ bool iocpi_file_post(struct iocpi_file *f, struct iocp_packet *packet)
 	bool tpio = READ_ONCE(f->home) == BIND_TPIO;
 	int ret = -ESHUTDOWN;
 
+	if (READ_ONCE(f->home) == BIND_NONE)
+		return false;
 	/* Until it has room: programs may let max_posted packets wait. */
 	for (;; iocpi_pause()) {
 		pthread_mutex_lock(&bind_lock);

@@ -410,7 +410,7 @@ BOOL WINAPI iocp_overlapped_completed(const OVERLAPPED *overlapped)
 }
 
 /* True once it is final; false at the deadline. */
-static bool overlapped_wait(const struct iocpi_file *f, const OVERLAPPED *o, uint64_t deadline)
+bool iocpi_overlapped_wait(const struct iocpi_file *f, const OVERLAPPED *o, uint64_t deadline)
 {
 	uint32_t *slot = wait_slot(o);
 	bool done;
@@ -439,7 +439,7 @@ static BOOL overlapped_result(HANDLE h, LPOVERLAPPED o, LPDWORD bytes, uint64_t 
 		f = iocpi_file_get(h, OBJ_USER);
 		if (!f)
 			return iocpi_fail(ERROR_INVALID_HANDLE);
-		done = overlapped_wait(f, o, deadline);
+		done = iocpi_overlapped_wait(f, o, deadline);
 		iocpi_file_put(f, OBJ_USER);
 		if (!done)
 			return iocpi_fail(WAIT_TIMEOUT);
@@ -484,6 +484,11 @@ static bool cancel_in(struct iocp_port *port, const struct iocp_assoc *assoc, ui
 	return o && !iocp_cancel(port, &c);
 }
 
+bool iocpi_internal_cancel(struct iocpi_file *f, uint32_t flags, LPOVERLAPPED o)
+{
+	return load_acquire(&f->internal) && cancel_in(intern.port, &f->internal_assoc, flags, o);
+}
+
 /* @flags: 0 or IOCP_CANCEL_THIS_THREAD.  1 something was cancelled, 0 nothing; -EBADF. */
 static int cancel_io(HANDLE h, uint32_t flags, LPOVERLAPPED o)
 {
@@ -498,8 +503,8 @@ static int cancel_io(HANDLE h, uint32_t flags, LPOVERLAPPED o)
 		found = cancel_in(f->port, &f->assoc, flags, o);
 	if (!found || !o)
 		found |= iocpi_lock_cancel(f, o, flags ? gettid() : 0);
-	if (load_acquire(&f->internal) && (!found || !o))
-		found |= cancel_in(intern.port, &f->internal_assoc, flags, o);
+	if (!found || !o)
+		found |= iocpi_internal_cancel(f, flags, o);
 	iocpi_file_put(f, OBJ_USER);
 	return found;
 }

@@ -13,7 +13,11 @@
  * With an event: through the internal port, too, which has a thread then that sets the
  * event though nobody takes packets, and posts one where the file has a port.
  *
- * Scattered: as vectors.  Not overlapped: read(2) and write(2).
+ * Scattered: as vectors.
+ *
+ * Not overlapped: read(2) and write(2).  But where a thread may wait for long and
+ * somebody may have its handle, through the internal port, with an OVERLAPPED of our own:
+ * that is what CancelSynchronousIo() can end, without a signal and without a race.
  */
 #include <errno.h>
 #include <limits.h>
@@ -198,35 +202,113 @@ static ssize_t transfer_some(struct iocpi_file *f, const struct transfer *t, siz
 	return pwrite(f->fd, iov.iov_base, iov.iov_len, off + done);
 }
 
-static BOOL sync_io(struct iocpi_file *f, const struct transfer *t, LPDWORD bytes, LPOVERLAPPED o)
+/*
+ * A stream, in a thread with a handle.  False: not possible, nothing was done.  The
+ * result is in *mine; *err is the errno of a refusal.
+ */
+static bool stream_io(struct iocpi_file *f, const struct transfer *t, OVERLAPPED *mine, int *err)
 {
-	int64_t off = OFFSET_FILE_POINTER;
-	uintptr_t event = o ? (uintptr_t)o->hEvent & ~EVENT_NO_PACKET : 0;
-	bool append = false;
-	size_t done = 0;
+	struct iocpi_sync *self = sync_of(iocpi_self.thread);
+	struct iocp_result result = { .state = IOCP_RESULT_REFUSED };
+	static bool no_port;
+	struct iocp_op op;
 	NTSTATUS status;
-	int err = 0;
+	int ret;
+
+	if (READ_ONCE(no_port))
+		return false;
+	memset(mine, 0, sizeof(*mine));
+	prepare(&op, f, t, mine);
+	store_release(&mine->Internal, (ULONG_PTR)STATUS_PENDING);
+	WRITE_ONCE(self->thread.io_file, iocpi_obj_id(&f->obj));
+	store_release(&self->thread.io, mine);
+	__atomic_fetch_add(&f->obj.word, OBJ_OP, __ATOMIC_RELAXED);	/* the packet's */
+	ret = submit_internal(f, &op, false, true, &result);
+	if (!ret && result.state == IOCP_RESULT_QUEUED) {
+		iocpi_overlapped_wait(f, mine, IOCP_FOREVER);
+		/* OV-17: it is the call that tells. */
+		if (t->write && mine->Internal == (uint32_t)STATUS_PIPE_BROKEN)
+			mine->Internal = (uint32_t)STATUS_PIPE_CLOSING;
+	} else {
+		iocpi_file_put(f, OBJ_OP);
+		if (result.state == IOCP_RESULT_DONE) {
+			status = iocpi_io_status(result.res, result.info, 0, f->kind, false, true);
+		} else {
+			*err = -result.res;
+			status = iocpi_refusal_status(*err, f->kind);
+		}
+		mine->Internal = (uint32_t)status;
+		mine->InternalHigh = result.info;
+	}
+	store_release(&self->thread.io, NULL);
+	if (ret == -ENOENT || ret == -ENXIO || ret == -ENODEV || ret == -EACCES)
+		WRITE_ONCE(no_port, true);
+	return !ret;
+}
+
+BOOL WINAPI CancelSynchronousIo(HANDLE hThread)
+{
+	struct iocpi_sync *s = iocpi_sync_get(hThread, IOCPI_THREAD);
+	struct iocpi_file *f;
+	LPOVERLAPPED mine;
+	bool found = false;
+
+	if (!s)
+		return iocpi_fail(ERROR_INVALID_HANDLE);
+	/*
+	 * It may be over by now, and the next one begun at the same place: that is another
+	 * one of this thread then, or one of another file, which is not found.
+	 */
+	mine = load_acquire(&s->thread.io);
+	f = mine ? iocpi_file_get((HANDLE)(uintptr_t)READ_ONCE(s->thread.io_file), OBJ_USER) :
+		   NULL;
+	if (f) {
+		found = iocpi_internal_cancel(f, 0, mine);
+		iocpi_file_put(f, OBJ_USER);
+	}
+	iocpi_sync_put(&s->obj);
+	return found ? TRUE : iocpi_fail(ERROR_NOT_FOUND);
+}
+
+/* Reads and writes until all is done (OV-20), a stream reads what is there.  Bytes. */
+static size_t transfer_all(struct iocpi_file *f, const struct transfer *t, int64_t off, int *err)
+{
+	bool append = t->write && off == -1;
+	size_t done = 0;
 	ssize_t n;
 
-	if (event && !ResetEvent((HANDLE)event))
-		return iocpi_fail(ERROR_INVALID_HANDLE);
-	if (o && f->seekable)
-		off = offset_of(o);
-	append = t->write && off == -1;
-	/* Files and writes go on until all is done (OV-20); streams read what is there. */
 	do {
 		n = transfer_some(f, t, done, off, append);
 		if (n > 0)
 			done += n;
 		else if (n < 0 && errno != EINTR)
-			err = errno;
-	} while (!err && n && done < t->len && (n < 0 || t->write || f->seekable));
+			*err = errno;
+	} while (!*err && n && done < t->len && (n < 0 || t->write || f->seekable));
 	if (done)
-		err = 0;
+		*err = 0;
 	if (off >= 0)
 		lseek(f->fd, off + done, SEEK_SET);	/* OV-5; -1 for what cannot seek */
+	return done;
+}
 
-	status = iocpi_io_status(-err, done, 0, f->kind, !t->len, true);
+static BOOL sync_io(struct iocpi_file *f, const struct transfer *t, LPDWORD bytes, LPOVERLAPPED o)
+{
+	uintptr_t event = o ? (uintptr_t)o->hEvent & ~EVENT_NO_PACKET : 0;
+	OVERLAPPED mine;
+	NTSTATUS status;
+	int err = 0;
+	size_t done;
+
+	if (event && !ResetEvent((HANDLE)event))
+		return iocpi_fail(ERROR_INVALID_HANDLE);
+	if (!f->seekable && t->len && iocpi_self.thread && stream_io(f, t, &mine, &err)) {
+		status = mine.Internal;
+		done = mine.InternalHigh;
+	} else {
+		done = transfer_all(f, t, o && f->seekable ? offset_of(o) : OFFSET_FILE_POINTER,
+				    &err);
+		status = iocpi_io_status(-err, done, 0, f->kind, !t->len, true);
+	}
 	/* NM-16: errors that the call itself tells do not set it. */
 	if (event && status == STATUS_SUCCESS)
 		SetEvent((HANDLE)event);

@@ -199,6 +199,8 @@ void iocpi_complete(struct iocpi_file *f, LPOVERLAPPED o, NTSTATUS status, ULONG
 		    uint64_t refs, bool packet);
 BOOL iocpi_overlapped_end(struct iocpi_file *f, LPOVERLAPPED o, NTSTATUS status, int err,
 			  ULONG_PTR bytes);
+bool iocpi_overlapped_wait(const struct iocpi_file *f, const OVERLAPPED *o, uint64_t deadline);
+bool iocpi_internal_cancel(struct iocpi_file *f, uint32_t flags, LPOVERLAPPED o);
 int iocpi_internal_serve(void);
 int iocpi_internal_bind(struct iocpi_file *f, int fd, struct iocp_port **port);
 void iocpi_internal_release(struct iocpi_file *f);
@@ -240,6 +242,8 @@ struct iocpi_sync {
 			uint32_t tid;	/* futex: 0 until it runs */
 			uint32_t exit_code;
 			bool ended;
+			uint64_t io_file;	/* in a call that does not return yet: its file, */
+			LPOVERLAPPED io;	/* its operation: CancelSynchronousIo() */
 		} thread;
 	};
 };

@@ -65,6 +65,19 @@ static void start_read(HANDLE h, void *buf, DWORD len, OVERLAPPED *o, HANDLE eve
 	CHECK_EQ(GetLastError(), ERROR_IO_PENDING);
 }
 
+/* Data is there: it may be done at once, or in a moment. */
+static void read_now(HANDLE h, void *buf, DWORD len, OVERLAPPED *o, HANDLE event)
+{
+	DWORD n;
+
+	memset(o, 0, sizeof(*o));
+	o->hEvent = event;
+	if (!ReadFile(h, buf, len, NULL, o))
+		CHECK_EQ(GetLastError(), ERROR_IO_PENDING);
+	CHECK(GetOverlappedResult(h, o, &n, TRUE));
+	CHECK(n);
+}
+
 static HANDLE no_packet(HANDLE event)
 {
 	return (HANDLE)((ULONG_PTR)event | 1);
@@ -242,13 +255,10 @@ TEST(ov_10_nm_11_low_bit)
 	CHECK(got == &other);
 	check_empty(port);
 
-	/* data is there: done at once, and no packet either (OV-15b is about disk files) */
+	/* data is there: no packet either */
 	CHECK_EQ(write(fd, "a", 1), 1);
-	memset(&o, 0, sizeof(o));
-	o.hEvent = no_packet(event);
-	CHECK(ReadFile(h, buf, sizeof(buf), &n, &o));
-	CHECK_EQ(n, 1);
-	CHECK(is_set(event));
+	read_now(h, buf, sizeof(buf), &o, no_packet(event));
+	CHECK_EQ(WaitForSingleObject(event, INFINITE), WAIT_OBJECT_0);
 	check_empty(port);
 	CHECK(CloseHandle(h));
 	CHECK(CloseHandle(port));
@@ -423,9 +433,8 @@ TEST(ov_9_file_handle)
 	}
 	/* at once */
 	CHECK_EQ(write(fd, "abc", 3), 3);
-	memset(&o, 0, sizeof(o));
-	CHECK(ReadFile(h, buf, sizeof(buf), &n, &o));
-	CHECK(is_set(h));
+	read_now(h, buf, sizeof(buf), &o, NULL);
+	CHECK_EQ(WaitForSingleObject(h, INFINITE), WAIT_OBJECT_0);
 	/* NM-4: set no more, and not now */
 	CHECK(SetFileCompletionNotificationModes(h, FILE_SKIP_SET_EVENT_ON_HANDLE));
 	CHECK(!is_set(h));
@@ -613,6 +622,101 @@ TEST(ov_23_cancel_io)
 	CHECK(CloseHandle(h));
 	CHECK(CloseHandle(port));
 	close(fd);
+}
+
+struct call {
+	HANDLE h;
+	void *buf;
+	DWORD len, n, error;
+	BOOL write, ok;
+};
+
+static DWORD WINAPI do_call(LPVOID arg)
+{
+	struct call *c = arg;
+
+	SetLastError(NO_ERROR);
+	if (c->write)
+		c->ok = WriteFile(c->h, c->buf, c->len, &c->n, NULL);
+	else
+		c->ok = ReadFile(c->h, c->buf, c->len, &c->n, NULL);
+	c->error = GetLastError();
+	return 0;
+}
+
+static HANDLE start_call(struct call *c)
+{
+	HANDLE thread = CreateThread(NULL, 0, do_call, c, 0, NULL);
+
+	CHECK(thread);
+	return thread;
+}
+
+static void end_call(HANDLE thread)
+{
+	CHECK_EQ(WaitForSingleObject(thread, INFINITE), WAIT_OBJECT_0);
+	SetLastError(NO_ERROR);
+	CHECK(!CancelSynchronousIo(thread));
+	CHECK_EQ(GetLastError(), ERROR_NOT_FOUND);
+	CHECK(CloseHandle(thread));
+}
+
+TEST(ov_27_cancel_synchronous_io)
+{
+	static char buf[1 << 20];
+	struct call r = { .buf = buf, .len = 16 }, w = { .buf = buf, .len = sizeof(buf), .write = TRUE };
+	HANDLE event = make_event(TRUE, FALSE), thread;
+	int i;
+
+	CHECK(!CancelSynchronousIo(event));
+	CHECK_EQ(GetLastError(), ERROR_INVALID_HANDLE);
+	CHECK(CreatePipe(&r.h, &w.h, NULL, 0));
+	for (i = 0; i < 50; i++) {
+		thread = start_call(&r);
+		SetLastError(0xdeadbeef);
+		WAIT_UNTIL(CancelSynchronousIo(thread) || GetLastError() != ERROR_NOT_FOUND);
+		end_call(thread);
+		CHECK(!r.ok);
+		CHECK_EQ(r.error, ERROR_OPERATION_ABORTED);
+		CHECK_EQ(r.n, 0);
+	}
+	/* nobody cancels: it is a read as any other */
+	thread = start_call(&r);
+	w.len = 5;
+	do_call(&w);
+	CHECK(w.ok && w.n == 5);
+	end_call(thread);
+	CHECK(r.ok);
+	CHECK_EQ(r.n, 5);
+	/* a write that fills the pipe and waits: what was moved counts (OV-21) */
+	w.len = sizeof(buf);
+	thread = start_call(&w);
+	dev_sleep_ms(50);
+	WAIT_UNTIL(CancelSynchronousIo(thread));
+	end_call(thread);
+	CHECK(w.ok);
+	CHECK(w.n > 0 && w.n < sizeof(buf));
+	/* the rest of what there is, and then its end */
+	for (i = w.n; i > 0; i -= r.n) {
+		r.len = i;
+		do_call(&r);
+		CHECK(r.ok && r.n);
+	}
+	thread = start_call(&r);
+	CHECK(CloseHandle(w.h));
+	end_call(thread);
+	CHECK(!r.ok);
+	CHECK_EQ(r.error, ERROR_BROKEN_PIPE);
+	CHECK(CloseHandle(r.h));
+	/* and of a write without a reader */
+	CHECK(CreatePipe(&r.h, &w.h, NULL, 0));
+	CHECK(CloseHandle(r.h));
+	w.len = 5;
+	thread = start_call(&w);
+	end_call(thread);
+	CHECK(!w.ok);
+	CHECK_EQ(w.error, ERROR_NO_DATA);
+	CHECK(CloseHandle(w.h));
 }
 
 /* A child starts from nothing: the thread that sets events was the parent's. */

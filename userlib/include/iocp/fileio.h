@@ -235,6 +235,19 @@ BOOL WINAPI CancelIo(HANDLE hFile);
  */
 BOOL WINAPI CancelIoEx(HANDLE hFile, LPOVERLAPPED lpOverlapped);
 
+/**
+ * CancelSynchronousIo() - end the read or write that a thread is waiting in (OV-27).
+ * @hThread: of a thread in ReadFile() or WriteFile() of a pipe, socket or terminal on a
+ *	handle that is not overlapped; disk files cannot be interrupted
+ *
+ * That call ends with 995, or with what was moved until then.  It was begun after the
+ * thread had a handle: all that CreateThread() makes have one.  Such calls of such threads
+ * go through the internal port; without a device they cannot be cancelled.
+ *
+ * Return: TRUE; FALSE with 1168 it is in no such call, 6 not a thread.
+ */
+BOOL WINAPI CancelSynchronousIo(HANDLE hThread);
+
 #define FILE_SKIP_COMPLETION_PORT_ON_SUCCESS	0x1
 #define FILE_SKIP_SET_EVENT_ON_HANDLE		0x2
 
