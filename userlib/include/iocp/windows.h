@@ -25,7 +25,8 @@
  * ERROR_IO_PENDING until the completion has been taken: by a callback, by
  * GetQueuedCompletionStatus(), or, on a handle with neither port nor TP_IO, by
  * GetOverlappedResult().  The library writes Internal and InternalHigh in the
- * thread that takes the completion (CP-49), Internal last (OV-4).
+ * thread that takes the completion (CP-49), with an event in one of its own before
+ * it sets that; Internal last (OV-4).
  */
 #ifndef IOCP_WINDOWS_H
 #define IOCP_WINDOWS_H
@@ -325,7 +326,7 @@ int iocp_last_errno(void);
  * port also after this call: 995, of pipes 109, of sockets 1236 (OV-30); without
  * a port, OVERLAPPEDs are final once HasOverlappedIoCompleted() says so.  Nothing
  * in flight: nothing is queued (OV-31).  A call of another thread that is using the
- * file goes on undisturbed.
+ * file goes on undisturbed, but for one that CancelSynchronousIo() could end.
  * Port: waiting threads return with 735 (CP-50), packets that wait or come later are
  * lost, their OVERLAPPEDs stay pending (CP-51); its files remain usable, as if they
  * had no port (CP-59).
