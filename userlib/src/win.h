@@ -92,9 +92,9 @@ struct iocpi_file {
 	struct list wport_node;		/* bind_lock */
 
 	enum iocpi_bind home;		/* what bind became, for what ends after a close */
-	uint32_t prio;			/* IOCP_PKT_PRIO_MASK of packets that are posted for it */
+	uint32_t prio;			/* IOCP_PKT_PRIO_MASK of what is posted for it */
 	struct iocpi_pipe *pipe;	/* it is the server's end of a named one */
-	HANDLE signal;			/* event behind the handle, from the first wait on (OV-9) */
+	HANDLE signal;			/* event behind the handle, if waited for (OV-9) */
 
 	bool internal;			/* intern.lock: it is in the internal port, as */
 	struct iocp_assoc internal_assoc;

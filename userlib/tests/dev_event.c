@@ -664,7 +664,7 @@ static void end_call(HANDLE thread)
 TEST(ov_27_cancel_synchronous_io)
 {
 	static char buf[1 << 20];
-	struct call r = { .buf = buf, .len = 16 }, w = { .buf = buf, .len = sizeof(buf), .write = TRUE };
+	struct call r = { .buf = buf, .len = 16 }, w = { .buf = buf, .write = TRUE };
 	HANDLE event = make_event(TRUE, FALSE), thread;
 	int i;
 

@@ -153,7 +153,8 @@ static void attributes(void **state)
 
 static void types(void **state)
 {
-	HANDLE h = CreateFileA("/dev/null", GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL), pipe_end;
+	HANDLE h = CreateFileA("/dev/null", GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL);
+	HANDLE pipe_end;
 	int fds[2];
 
 	(void)state;
@@ -303,7 +304,8 @@ static void sizes(void **state)
 
 	(void)state;
 	put_file("size", 10);
-	h = CreateFileA(in_dir("size"), GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL);
+	h = CreateFileA(in_dir("size"), GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0,
+			NULL);
 	assert_int_equal(GetFileSize(h, NULL), 10);
 	assert_true(SetFilePointerEx(h, at, NULL, FILE_BEGIN));
 	assert_true(SetEndOfFile(h));

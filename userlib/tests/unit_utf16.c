@@ -147,7 +147,8 @@ static void windows_functions(void **state)
 	char s[16];
 
 	(void)state;
-	assert_int_equal(MultiByteToWideChar(CP_UTF8, 0, "a\xc3\xa9\xf0\x9f\x98\x80", -1, w, 16), 5);
+	assert_int_equal(MultiByteToWideChar(CP_UTF8, 0, "a\xc3\xa9\xf0\x9f\x98\x80", -1, w, 16),
+			 5);
 	assert_memory_equal(w, wide, sizeof(wide));
 	assert_int_equal(MultiByteToWideChar(CP_ACP, 0, "a\xc3\xa9", 3, NULL, 0), 2);
 	assert_int_equal(WideCharToMultiByte(CP_ACP, 0, wide, -1, s, 16, NULL, NULL), 8);
