@@ -165,7 +165,8 @@ shut() {
 
 # watch OPTION…: in the background, until its first interval is over
 watch() {
-	local end=$((SECONDS + 20))
+	local end=$((SECONDS + 60))
+	: >"$work/live"		# not what the last one wrote
 	"$stat" -p "$pid" "$@" >"$work/live" 2>&1 &
 	watcher=$!
 	until grep -q helper_port "$work/live"; do
