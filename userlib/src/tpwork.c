@@ -143,14 +143,9 @@ static DWORD simple_submit(struct iocp_work *work)
 
 	iocpi_work_submit_once(work);
 	code = iocpi_group_join(obj->extra);
-	if (!code) {
+	if (!code)
 		iocpi_work_queue(work);
-		return 0;
-	}
-	/* A group that dropped it meanwhile has told its cancel callback. */
-	if (!(iocpi_state_forget(&obj->state, iocpi_obj_gen(obj)) & STEP_DROP))
-		code = 0;
-	if (iocpi_state_drain(&obj->state) & STEP_DEAD)
+	else if (iocpi_state_drain(&obj->state) & STEP_DEAD)
 		iocpi_obj_dead(obj);
 	return code;
 }

@@ -303,7 +303,7 @@ VOID WINAPI CloseThreadpoolWork(PTP_WORK pwk);
  * @pcbe: NULL, or an environment.  A cleanup group waits for the callback; its cancel
  *	callback is called only if it is dropped before it begins (PL-16)
  *
- * Return: TRUE, it will run; FALSE as CreateThreadpoolWork(), and 8 also: no room.
+ * Return: TRUE, it will run; FALSE as CreateThreadpoolWork().
  */
 BOOL WINAPI TrySubmitThreadpoolCallback(PTP_SIMPLE_CALLBACK pfns, PVOID pv,
 					PTP_CALLBACK_ENVIRON pcbe);
