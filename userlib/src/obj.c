@@ -35,7 +35,7 @@ static struct iocpi_obj *obj_new_slot(void)
 	obj = iocpi_obj_at(index);
 	obj->index = index;
 	WRITE_ONCE(obj->word, UINT64_C(1) << OBJ_GEN_SHIFT);
-	WRITE_ONCE(nr_objs, index + 1);
+	store_release(&nr_objs, index + 1);
 	return obj;
 }
 
@@ -193,7 +193,7 @@ uint64_t iocpi_obj_put(struct iocpi_obj *obj, uint64_t refs)
 /* Walks all slots; start with *pos = 0.  What comes back may be free or change. */
 struct iocpi_obj *iocpi_obj_next(uint32_t *pos)
 {
-	if (++*pos >= READ_ONCE(nr_objs))
+	if (++*pos >= load_acquire(&nr_objs))
 		return NULL;
 	return iocpi_obj_at(*pos);
 }
