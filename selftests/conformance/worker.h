@@ -14,6 +14,7 @@ enum {
 	TAKE,		/* a packet, within ms */
 	TAKE_BATCH,	/* up to 3, within ms */
 	DRAIN,		/* all that it gets */
+	WAIT,		/* for the handle of the port, within ms */
 	BLOCK,		/* until woken */
 	LEAVE,		/* the thread ends */
 };
@@ -25,7 +26,7 @@ struct worker {
 	DWORD ms;
 	struct answer answer;	/* of TAKE */
 	BOOL ok;		/* of TAKE_BATCH */
-	DWORD error;
+	DWORD error;		/* of TAKE_BATCH; what WAIT returned */
 	ULONG taken;		/* by TAKE_BATCH and DRAIN */
 };
 
@@ -53,6 +54,9 @@ static inline DWORD WINAPI worker_run(LPVOID arg)
 		case DRAIN:
 			for (w->taken = 0; take(w->port, 0).ok;)
 				w->taken++;
+			break;
+		case WAIT:
+			w->error = WaitForSingleObject(w->port, w->ms);
 			break;
 		case BLOCK:
 			WaitForSingleObject(w->wake, INFINITE);
