@@ -92,14 +92,19 @@ typedef const char *LPCSTR;
  * and do not fit, unless it was told -fshort-wchar; u"..." and TEXT("...") do.
  */
 #if defined(__SIZEOF_WCHAR_T__) && __SIZEOF_WCHAR_T__ == 2
-typedef __WCHAR_TYPE__ WCHAR;
 #define __TEXT(quote)	L##quote
-#elif defined(__cplusplus)
-typedef char16_t WCHAR;
+#ifdef __cplusplus
+typedef wchar_t WCHAR;
+#else
+typedef __WCHAR_TYPE__ WCHAR;
+#endif
+#else
 #define __TEXT(quote)	u##quote
+#ifdef __cplusplus
+typedef char16_t WCHAR;
 #else
 typedef __CHAR16_TYPE__ WCHAR;
-#define __TEXT(quote)	u##quote
+#endif
 #endif
 typedef WCHAR *PWCHAR;
 typedef WCHAR *LPWSTR;
