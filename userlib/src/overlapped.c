@@ -49,16 +49,6 @@ static uint32_t *wait_slot(const OVERLAPPED *o)
 	return &wait_slots[(a ^ a / NR_WAIT_SLOTS) % NR_WAIT_SLOTS];
 }
 
-static uint32_t *internal_low(const OVERLAPPED *o)
-{
-	uint32_t *word = (uint32_t *)(uintptr_t)&o->Internal;
-
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	word++;
-#endif
-	return word;
-}
-
 static bool is_pending(const OVERLAPPED *o)
 {
 	return load_acquire(&o->Internal) == (ULONG_PTR)STATUS_PENDING;
@@ -81,7 +71,7 @@ static void internal_nudge(void)
 void iocpi_overlapped_finish(LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes)
 {
 	/* o may be gone as soon as Internal is final: only its address is used then. */
-	uint32_t *slot = wait_slot(o), *low = internal_low(o);
+	uint32_t *slot = wait_slot(o), *low = iocpi_low_word(&o->Internal);
 
 	WRITE_ONCE(o->InternalHigh, bytes);
 	/* Also a full barrier: the waiter counts itself, then looks at Internal. */
@@ -421,7 +411,7 @@ bool iocpi_overlapped_wait(const struct iocpi_file *f, const OVERLAPPED *o, uint
 	while (!(done = !is_pending(o))) {
 		if (deadline != IOCP_FOREVER && iocp_deadline_ns(1) > deadline)
 			break;
-		iocpi_futex_wait_until(internal_low(o), STATUS_PENDING, deadline);
+		iocpi_futex_wait_until(iocpi_low_word(&o->Internal), STATUS_PENDING, deadline);
 	}
 	__atomic_sub_fetch(slot, 1, __ATOMIC_RELAXED);
 	return done;
