@@ -335,6 +335,10 @@ static void iocp_cancel_list(struct iocp_assoc *assoc, struct list_head *ops, st
 		     req->pkt.p.overlapped != m->overlapped) ||
 		    (m->flags & IOCP_CANCEL_THIS_THREAD && req->submitter != current))
 			continue;
+		if (m->flags & IOCP_CANCEL_PROBE) {
+			m->nr_running++;
+			continue;
+		}
 		switch (req->state) {
 		case IOCP_REQ_STREAM:
 			if (iocp_stream_cancel(req)) {
@@ -499,7 +503,8 @@ int iocp_cancel(struct iocp_port *port, struct iocp_cancel *arg)
 	struct iocp_owner *owner;
 	struct iocp_assoc *assoc;
 
-	if (arg->flags & ~(which | IOCP_CANCEL_ALL_MINE | IOCP_CANCEL_THIS_THREAD))
+	if (arg->flags & ~(which | IOCP_CANCEL_ALL_MINE | IOCP_CANCEL_THIS_THREAD |
+			   IOCP_CANCEL_PROBE))
 		return -EINVAL;
 	if (!(arg->flags & which) == !(arg->flags & IOCP_CANCEL_ALL_MINE))
 		return -EINVAL;

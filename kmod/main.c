@@ -135,7 +135,7 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 	size_t ring_bytes = 0;
 	u64 features = iocp_features();
 	struct iocp_setup s;
-	u32 reserve;
+	u32 wanted, reserve;
 	int ret;
 
 	ret = iocp_copy_args(&s, sizeof(s), uarg);
@@ -162,8 +162,9 @@ static long iocp_setup(struct iocp_port *port, void __user *uarg)
 	if (!s.concurrency)
 		s.concurrency = num_online_cpus();
 	s.packet_size = sizeof(struct iocp_packet);
-	s.max_inflight = min(s.max_inflight, READ_ONCE(iocp_max_inflight));
-	reserve = min_t(u32, s.max_inflight, IOCP_MAX_RESERVE);
+	wanted = s.max_inflight;
+	s.max_inflight = min(wanted, READ_ONCE(iocp_max_inflight));
+	reserve = wanted == U32_MAX ? 0 : min_t(u32, s.max_inflight, IOCP_MAX_RESERVE);
 	if (!s.max_inflight)
 		s.max_inflight = min_t(u32, IOCP_DEFAULT_INFLIGHT, READ_ONCE(iocp_max_inflight));
 	if (!s.max_posted)

@@ -429,6 +429,45 @@ TEST_F(timer, cancel_against_expiry)
 	TH_LOG("%u of %u were cancelled in time", cancelled, n);
 }
 
+TEST_F(timer, probe_only_asks)
+{
+	struct iocp_cancel c = { .flags = IOCP_CANCEL_PROBE | IOCP_CANCEL_ALL_MINE };
+	u64 a, b;
+
+	EXPECT_EQ(-ENOENT, cancel(FD, &c));
+	PENDING(1, &a);
+	PENDING(2, &b);
+	ASSERT_EQ(0, cancel(FD, &c));
+	EXPECT_EQ(2, c.nr_running);
+	EXPECT_EQ(0, c.nr_cancelled);
+	c = (struct iocp_cancel){
+		.flags = IOCP_CANCEL_PROBE | IOCP_CANCEL_BY_ID | IOCP_CANCEL_BY_ASSOC,
+		.assoc = IOCP_NO_ASSOC, .id = b,
+	};
+	ASSERT_EQ(0, cancel(FD, &c));
+	EXPECT_EQ(1, c.nr_running);
+	EXPECT_EQ(-ETIME, reap_none(FD));
+	ASSERT_EQ(0, cancel_id(FD, b, &c));
+	/* Its packet has been made, and has not been taken. */
+	c.flags |= IOCP_CANCEL_PROBE;
+	EXPECT_EQ(-ENOENT, cancel(FD, &c));
+	CAME(2, -ECANCELED);
+}
+
+/* The largest port there can be needs no memory in advance. */
+TEST_F(timer, max_inflight_of_all_ones_reserves_nothing)
+{
+	struct port port = { .setup = { .concurrency = 1, .max_inflight = ~0U } };
+	struct objects before, after;
+
+	ASSERT_EQ(0, objects_read(&before));
+	ASSERT_EQ(0, port_create(&port));
+	ASSERT_EQ(0, objects_read(&after));
+	EXPECT_EQ(before.requests, after.requests);
+	EXPECT_EQ(self->port.setup.max_inflight, port.setup.max_inflight);
+	port_close(&port);
+}
+
 static bool stop;
 
 static void *cancels_all(void *arg)

@@ -211,9 +211,9 @@ struct iocp_query {
  * Input: concurrency (0: the number of online CPUs), ring_entries (0: no ring;
  * rounded up to a power of two), packet_size (0 or 32), max_inflight and
  * max_posted (0: the default; larger than the maximum: the maximum), features
- * wanted.  Of a max_inflight that is named, the first IOCP_MAX_RESERVE operations
- * have their memory from here on, so they are never refused with ENOMEM for it;
- * others find it when they are submitted.  max_posted bounds the packets that
+ * wanted.  Of a max_inflight that is named (all ones do not name one), the first
+ * IOCP_MAX_RESERVE operations have their memory from here on, so they are never
+ * refused with ENOMEM for it; others find it when they are submitted.  max_posted bounds the packets that
  * wait outside the ring and have no request behind them: posted ones, and of
  * NOPs without an association.
  *
@@ -399,6 +399,7 @@ struct iocp_post {
 #define IOCP_CANCEL_BY_ASSOC		(1U << 2)
 #define IOCP_CANCEL_ALL_MINE		(1U << 3)
 #define IOCP_CANCEL_THIS_THREAD		(1U << 4)
+#define IOCP_CANCEL_PROBE		(1U << 5)	/* only ask: nr_running have not ended */
 struct iocp_cancel {
 	__u32 size;
 	__u32 flags;			/* IOCP_CANCEL_* */
