@@ -946,7 +946,7 @@ static long threads_of_machine(void)
 }
 
 /* 10,000 files, each armed and let go: no thread waits for them. */
-TEST_F(wait, ten_thousand_and_no_thread)
+TEST_F_TIMEOUT(wait, ten_thousand_and_no_thread, 300)
 {
 	const unsigned int n = 10000;
 	struct rlimit lim = { 2 * n, 2 * n };
@@ -983,15 +983,18 @@ TEST_F(wait, ten_thousand_and_no_thread)
 	free(p);
 }
 
-/* One event for all of them, as many as a port grants. */
-TEST_F(wait, very_many_of_one_file)
+/* One event for all of them, as many as a port grants: 65536, as in timer.c. */
+TEST_F_TIMEOUT(wait, very_many_of_one_file, 300)
 {
-	const unsigned int n = 1U << 16;
+	const unsigned int n = rounds(256) * 256;
 	struct iocp_op ops[256];
 	struct iocp_packet *p = calloc(n, sizeof(*p));
 	unsigned int i, j;
 
 	ASSERT_NE(NULL, p);
+	port_close(&self->port);
+	self->port.setup.max_inflight = n;
+	ASSERT_EQ(0, port_create(&self->port));
 	for (i = 0; i < n; i += 256) {
 		for (j = 0; j < 256; j++)
 			ops[j] = op_wait(i + j, self->event, 0);
