@@ -323,6 +323,38 @@ static inline void iocp_prep_post(struct iocp_op *op, uint64_t key, uint64_t inf
 	op->aux2 = key;
 }
 
+/**
+ * iocp_prep_timer() - one packet at a time (TIMER).
+ * @due: absolute, in nanoseconds of CLOCK_MONOTONIC; see iocp_deadline_ns()
+ * @slack: how much later, in nanoseconds, is fine; 0: exact
+ * @flags: 0 or IOCP_TIMER_REALTIME: @due is of CLOCK_REALTIME
+ */
+static inline void iocp_prep_timer(struct iocp_op *op, uint64_t due, uint64_t slack,
+				   uint32_t flags, uint64_t key, const void *overlapped)
+{
+	iocp_prep(op, IOCP_OP_TIMER, NULL, NULL, 0, slack, overlapped);
+	op->flags = IOCP_OP_F_KEY_IN_AUX2;
+	op->op_flags = flags;
+	op->addr = due;
+	op->aux2 = key;
+}
+
+/**
+ * iocp_prep_wait() - one packet when a file is ready (WAIT).
+ * @fd: any file that can be polled; may be closed after the submit
+ * @events: EPOLL* (0: EPOLLIN), and IOCP_WAIT_CONSUME for an eventfd
+ * @deadline: as for iocp_wait(), but 0 is IOCP_FOREVER; after it res is -ETIME
+ */
+static inline void iocp_prep_wait(struct iocp_op *op, int fd, uint32_t events, uint64_t deadline,
+				  uint64_t key, const void *overlapped)
+{
+	iocp_prep(op, IOCP_OP_WAIT, NULL, NULL, deadline, 0, overlapped);
+	op->flags = IOCP_OP_F_KEY_IN_AUX2;
+	op->op_flags = events;
+	op->aux = (uint32_t)fd;
+	op->aux2 = key;
+}
+
 /*
  * Submitting and taking packets
  */
@@ -502,7 +534,7 @@ int iocp_pool_destroy(struct iocp_pool *pool);
 /**
  * iocp_pool_drain() - until no callback of the pool's objects is pending or running.
  *
- * As iocp_io_wait() and iocp_work_wait() of each of them, closed ones that still have
+ * As the wait function of each of them, closed ones that still have
  * some included; what callbacks start meanwhile is waited for, too.
  *
  * Return: 0, -EDEADLK called from a callback of the pool, -ESHUTDOWN.
@@ -647,6 +679,118 @@ int iocp_work_wait(struct iocp_work *work);
  * Return: 0, -EINVAL unknown flag.
  */
 int iocp_work_close(struct iocp_work *work, unsigned int flags);
+
+/** struct iocp_timer - a callback at a time, or again and again. */
+struct iocp_timer;
+
+/**
+ * iocp_timer_callback - what runs each time that the timer expires.
+ * @timer: the object; valid during the callback even if closed meanwhile
+ * @context: from iocp_timer_create()
+ *
+ * With a period shorter than the callback it runs on several threads at the same
+ * time.  It may set, stop and close @timer.
+ */
+typedef void iocp_timer_callback(struct iocp_timer *timer, void *context);
+
+/**
+ * iocp_timer_create() - a timer of a pool; it is not set.
+ * @priority: IOCP_PRIO_*, as for iocp_work_create()
+ * Return: 0, -EINVAL, -ENOMEM, -ESHUTDOWN the pool is of a parent process.
+ */
+int iocp_timer_create(struct iocp_timer **timer, struct iocp_pool *pool, uint32_t priority,
+		      iocp_timer_callback *callback, void *context);
+
+/**
+ * iocp_timer_set() - when it expires, in place of what was set before (PL-20).
+ * @due: absolute, in nanoseconds of CLOCK_MONOTONIC, see iocp_deadline_ns(); what
+ *	has passed is now; never early
+ * @period_ns: and each so many nanoseconds after it; 0: once.  Of periods that
+ *	are missed because nothing could run one is made up for.
+ * @slack_ns: how much later is fine, so that the machine wakes less often
+ * @flags: 0 or IOCP_TIMER_REALTIME: @due is of CLOCK_REALTIME, also when it is set
+ *
+ * Callbacks of earlier expiries that have not begun still run.
+ *
+ * Return: 1 a timer that had not expired was replaced, 0 there was none; -EINVAL,
+ * -EAGAIN the port has as many operations as it may have, -ENOMEM: then it is not
+ * set; -ESHUTDOWN.
+ */
+int iocp_timer_set(struct iocp_timer *timer, uint64_t due, uint64_t period_ns, uint64_t slack_ns,
+		   uint32_t flags);
+
+/**
+ * iocp_timer_stop() - it does not expire any more.
+ *
+ * Callbacks that have not begun still run; iocp_timer_drop() forgets them.
+ *
+ * Return: 1 it was kept from expiring, 0 there was nothing to stop, -ESHUTDOWN.
+ */
+int iocp_timer_stop(struct iocp_timer *timer);
+
+/** iocp_timer_is_set() - 1 from a set on until a stop, expired or not; else 0. */
+int iocp_timer_is_set(struct iocp_timer *timer);
+
+/** iocp_timer_drop() - forget expiries whose callback has not begun.  Return: 0. */
+int iocp_timer_drop(struct iocp_timer *timer);
+
+/**
+ * iocp_timer_wait() - until no callback is due or runs; not for expiries to come.
+ * Return: 0, -EDEADLK called from a callback of this object.
+ */
+int iocp_timer_wait(struct iocp_timer *timer);
+
+/**
+ * iocp_timer_close() - stop it, wait for its callbacks and free it.
+ * @timer: the object, or NULL
+ * @flags: as for iocp_work_close(), of which the rest holds, too
+ */
+int iocp_timer_close(struct iocp_timer *timer, unsigned int flags);
+
+/** struct iocp_wait - a callback when a file is ready. */
+struct iocp_wait;
+
+/**
+ * iocp_wait_callback - what runs when a wait has ended (PL-21).
+ * @wait: the object; valid during the callback even if closed meanwhile
+ * @context: from iocp_wait_create()
+ * @result: 0; -ETIME the deadline came first
+ * @info: of 0, the EPOLL* events that were found, or what IOCP_WAIT_CONSUME took
+ *
+ * A wait is one-shot: the callback may set it again.
+ */
+typedef void iocp_wait_callback(struct iocp_wait *wait, void *context, int result, uint64_t info);
+
+/** iocp_wait_create() - a wait of a pool; it waits for nothing.  As iocp_timer_create(). */
+int iocp_wait_create(struct iocp_wait **wait, struct iocp_pool *pool, uint32_t priority,
+		     iocp_wait_callback *callback, void *context);
+
+/**
+ * iocp_wait_set() - wait once, in place of what was waited for before.
+ * @fd: any file that can be polled, but the pool's own port; may be closed
+ *	afterwards, the file stays open until the wait has ended
+ * @events: EPOLL* (0: EPOLLIN), and IOCP_WAIT_CONSUME for an eventfd: of several
+ *	waits for a semaphore each release ends one
+ * @deadline: IOCP_NOWAIT looks once; IOCP_FOREVER
+ *
+ * No thread waits; there may be as many as a port may have operations.
+ *
+ * Return: as iocp_timer_set(); and -EBADF, -EOPNOTSUPP the file cannot be polled, or
+ * not be consumed, -ELOOP: then nothing is waited for.
+ */
+int iocp_wait_set(struct iocp_wait *wait, int fd, uint32_t events, uint64_t deadline);
+
+/** iocp_wait_clear() - wait for nothing any more.  As iocp_timer_stop(). */
+int iocp_wait_clear(struct iocp_wait *wait);
+
+/** iocp_wait_drop() - forget waits that have ended and whose callback has not begun. */
+int iocp_wait_drop(struct iocp_wait *wait);
+
+/** iocp_wait_wait() - until no callback is due or runs.  As iocp_timer_wait(). */
+int iocp_wait_wait(struct iocp_wait *wait);
+
+/** iocp_wait_close() - clear it, wait for its callbacks and free it.  As iocp_timer_close(). */
+int iocp_wait_close(struct iocp_wait *wait, unsigned int flags);
 
 /**
  * iocp_io_create() - bring a file into a pool.

@@ -154,6 +154,10 @@ void iocpi_once_fork(void);
  *
  * Work objects (STATE_WORK) have no Starts to forget: pending is wide there, and one
  * bit says that the object waits in the port or in the backlog.
+ *
+ * Timers and waits (STATE_ARM) have at most one operation of which nobody knows whether
+ * it has ended: ARMED, with some bits of its number.  It counts as pending only when
+ * that is known, because waits do not wait for it to come true.
  */
 struct iocpi_state {
 	uint64_t word;
@@ -173,8 +177,15 @@ struct iocpi_state {
 #define STATE_CLOSED		(UINT64_C(1) << 52)
 #define STATE_WAITERS		(UINT64_C(1) << 53)
 #define STATE_WORK		(UINT64_C(1) << 54)
-#define STATE_GEN_SHIFT		55
-#define STATE_GEN_MASK		((1U << 9) - 1)
+#define STATE_ARM		(UINT64_C(1) << 55)
+#define STATE_GEN_SHIFT		56
+#define STATE_GEN_MASK		((1U << 8) - 1)
+
+#define STATE_ARM_MAX		((UINT64_C(1) << 16) - 1)	/* pending of STATE_ARM */
+#define STATE_ARM_SEQ_SHIFT	16
+#define STATE_ARM_SEQ		(UINT64_C(63) << STATE_ARM_SEQ_SHIFT)
+#define STATE_ARM_SKIPPED	(((UINT64_C(1) << 19) - 1) * STATE_SKIPPED)
+#define STATE_ARMED		(UINT64_C(1) << 41)
 
 static inline uint32_t state_pending(uint64_t w)
 {
@@ -210,6 +221,11 @@ unsigned int iocpi_state_done_any(struct iocpi_state *s);
 unsigned int iocpi_state_forget(struct iocpi_state *s, uint32_t gen);
 unsigned int iocpi_state_drain(struct iocpi_state *s);
 unsigned int iocpi_state_close(struct iocpi_state *s, uint32_t gen);
+void iocpi_state_init_arm(struct iocpi_state *s, uint32_t gen);
+unsigned int iocpi_state_arm(struct iocpi_state *s, uint32_t gen, uint64_t seq);
+unsigned int iocpi_state_disarm(struct iocpi_state *s, uint32_t gen, bool cancelled);
+unsigned int iocpi_state_fired(struct iocpi_state *s, uint32_t gen, uint64_t seq, bool current);
+unsigned int iocpi_state_ended(struct iocpi_state *s, uint32_t gen, uint64_t seq, bool current);
 bool iocpi_state_wait(struct iocpi_state *s, uint32_t gen);
 
 static inline bool state_is(uint64_t word, uint32_t gen)
@@ -279,6 +295,8 @@ enum iocpi_type {
 	IOCPI_THREAD,
 	IOCPI_SEARCH,
 	IOCPI_ALIAS,
+	IOCPI_TIMER,
+	IOCPI_WAIT,
 };
 
 #define OBJ_USER	UINT64_C(1)			/* calls that use it now */
@@ -599,6 +617,64 @@ void iocpi_work_submit(struct iocp_work *work, uint32_t gen);
 void iocpi_work_submit_once(struct iocp_work *work);
 void iocpi_work_queue(struct iocp_work *work);
 void iocpi_work_dispatch(struct iocpi_obj *obj);
+
+/*
+ * armed.c - timers and waits: an operation of the port that ends by itself.
+ *
+ * Under the lock: setting, stopping, closing.  A packet takes it only for a timer
+ * with a period.
+ */
+struct iocpi_armed {
+	struct iocpi_bound bound;
+	pthread_mutex_t lock;
+	uint64_t seq;			/* the last operation's number; written under lock */
+	uint64_t op_id;			/* and what the kernel calls it; lock */
+	uint32_t op_flags;		/* IOCP_OP_F_* of its operations */
+	bool set;			/* lock */
+	void (*run)(struct iocpi_armed *a, const struct iocp_packet *packet);
+	void (*again)(struct iocpi_armed *a, uint64_t seq);	/* before run, or NULL */
+	union {
+		iocp_timer_callback *timer_callback;
+		iocp_wait_callback *wait_callback;
+		void (*win_callback)(void);	/* cast to its type where it is called */
+	};
+	void *context;
+};
+
+struct iocp_timer {
+	struct iocpi_armed armed;
+	uint64_t due, period, slack;	/* lock */
+	uint32_t flags;			/* lock */
+};
+
+struct iocp_wait {
+	struct iocpi_armed armed;
+};
+
+struct iocpi_armed *iocpi_armed_alloc(enum iocpi_type type, struct iocp_pool *pool,
+				      uint32_t priority);
+int iocpi_armed_submit(struct iocpi_armed *a, struct iocp_op *op);
+bool iocpi_armed_disarm(struct iocpi_armed *a);
+int iocpi_armed_stop(struct iocpi_armed *a);
+int iocpi_armed_is_set(struct iocpi_armed *a);
+void iocpi_armed_drop(struct iocpi_armed *a);
+bool iocpi_armed_wait(struct iocpi_armed *a);
+void iocpi_armed_end(struct iocpi_armed *a, bool drop);
+int iocpi_armed_native_drop(struct iocpi_armed *a);
+int iocpi_armed_native_wait(struct iocpi_armed *a);
+int iocpi_armed_close(struct iocpi_armed *a, unsigned int flags);
+void iocpi_armed_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet);
+
+static inline struct iocpi_armed *armed_of(struct iocpi_obj *obj)
+{
+	return container_of(obj, struct iocpi_armed, bound.obj);
+}
+
+/* timer.c */
+struct iocp_timer *iocpi_timer_alloc(struct iocp_pool *pool, uint32_t priority);
+
+/* waitobj.c */
+struct iocp_wait *iocpi_waitobj_alloc(struct iocp_pool *pool, uint32_t priority);
 
 /* tpgroup.c */
 void iocpi_extra_begin(struct iocpi_extra *x);

@@ -18,6 +18,17 @@
  *			and other objects have their turn in between (PL-18)
  *	forget		pending = 0; the packet comes and finds nothing
  *
+ * Of timers and waits, whose operation number is seq:
+ *
+ *	arm		armed, with that number
+ *	disarm		not armed: skipped++ if it was cancelled; pending++ if its packet
+ *			was on the way already
+ *	fired		a packet: of what is armed, or pending--, running++ and run; else
+ *			skipped--
+ *	ended		the packet of a cancelled one: skipped--, else pending--
+ *
+ * Their skipped packets keep nothing: each step looks at the generation.
+ *
  * What is queued is among pending, because the port holds it until a worker
  * takes it.  Idle, which waits are for: pending and running are 0.  Dead: closed
  * and all three 0; the step that makes it so says STEP_DEAD, no other does.
@@ -35,9 +46,15 @@ static uint64_t state_gen(uint32_t gen)
 
 static bool state_idle(uint64_t word)
 {
-	uint64_t pending = word & STATE_WORK ? STATE_WORK_MAX : STATE_PENDING_MAX;
+	uint64_t pending = word & STATE_WORK ? STATE_WORK_MAX :
+			   word & STATE_ARM ? STATE_ARM_MAX : STATE_PENDING_MAX;
 
 	return !(word & (pending | STATE_RUNNING_MAX * STATE_RUNNING));
+}
+
+static bool state_empty(uint64_t word)
+{
+	return !(word & (word & STATE_ARM ? STATE_COUNTS & ~STATE_ARM_SKIPPED : STATE_COUNTS));
 }
 
 /* Tries to make @from into @to; what follows from the new state is in *step. */
@@ -53,8 +70,8 @@ static bool state_step(struct iocpi_state *s, uint64_t *from, uint64_t to, unsig
 		__atomic_add_fetch(&s->event, 1, __ATOMIC_RELEASE);
 		iocpi_futex_wake_all(&s->event);
 	}
-	if ((to & STATE_CLOSED) && !(to & STATE_COUNTS) &&
-	    (!(*from & STATE_CLOSED) || (*from & STATE_COUNTS)))
+	if ((to & STATE_CLOSED) && state_empty(to) &&
+	    (!(*from & STATE_CLOSED) || !state_empty(*from)))
 		*step |= STEP_DEAD;
 	return true;
 }
@@ -185,6 +202,16 @@ unsigned int iocpi_state_forget(struct iocpi_state *s, uint32_t gen)
 				step |= STEP_DROP;
 			continue;
 		}
+		if (word & STATE_ARM) {
+			skipped = (word & STATE_ARM_SKIPPED) +
+				  (word & STATE_ARM_MAX) * STATE_SKIPPED;
+			if (skipped > STATE_ARM_SKIPPED)
+				skipped = STATE_ARM_SKIPPED;
+			if (word & STATE_ARM_MAX)
+				step |= STEP_DROP;
+			to = (word & ~(STATE_ARM_MAX | STATE_ARM_SKIPPED)) | skipped;
+			continue;
+		}
 		skipped = state_skipped(word) + state_pending(word);
 		if (skipped > STATE_SKIPPED_MAX)
 			skipped = STATE_SKIPPED_MAX;	/* the rest come as strays */
@@ -217,6 +244,103 @@ unsigned int iocpi_state_close(struct iocpi_state *s, uint32_t gen)
 		if (!state_is(word, gen) || (word & STATE_CLOSED))
 			return 0;
 	} while (!state_step(s, &word, word | STATE_CLOSED, &step));
+	return step;
+}
+
+void iocpi_state_init_arm(struct iocpi_state *s, uint32_t gen)
+{
+	store_release(&s->word, state_gen(gen) | STATE_ARM);
+}
+
+static uint64_t state_armed(uint64_t seq)
+{
+	return STATE_ARMED | (seq << STATE_ARM_SEQ_SHIFT & STATE_ARM_SEQ);
+}
+
+static bool state_is_armed(uint64_t word, uint64_t seq, bool current)
+{
+	return current && (word & (STATE_ARMED | STATE_ARM_SEQ)) == state_armed(seq);
+}
+
+static bool state_is_arm(uint64_t word, uint32_t gen)
+{
+	return state_is(word, gen) && word & STATE_ARM;
+}
+
+unsigned int iocpi_state_arm(struct iocpi_state *s, uint32_t gen, uint64_t seq)
+{
+	uint64_t word = READ_ONCE(s->word);
+	unsigned int step;
+
+	do {
+		step = STEP_OK;
+		if (!state_is_arm(word, gen) || word & (STATE_CLOSED | STATE_ARMED) ||
+		    (word & STATE_ARM_MAX) == STATE_ARM_MAX)
+			return 0;
+	} while (!state_step(s, &word, word | state_armed(seq), &step));
+	return step;
+}
+
+unsigned int iocpi_state_disarm(struct iocpi_state *s, uint32_t gen, bool cancelled)
+{
+	uint64_t word = READ_ONCE(s->word), to;
+	unsigned int step;
+
+	do {
+		step = STEP_OK;
+		if (!state_is_arm(word, gen) || !(word & STATE_ARMED))
+			return 0;
+		to = word & ~(STATE_ARMED | STATE_ARM_SEQ);
+		if (!cancelled)
+			to += STATE_PENDING;
+		else if ((word & STATE_ARM_SKIPPED) != STATE_ARM_SKIPPED)
+			to += STATE_SKIPPED;
+	} while (!state_step(s, &word, to, &step));
+	return step;
+}
+
+/* @current: it is the last operation's, as the object says. */
+unsigned int iocpi_state_fired(struct iocpi_state *s, uint32_t gen, uint64_t seq, bool current)
+{
+	uint64_t word = READ_ONCE(s->word), to;
+	unsigned int step;
+
+	do {
+		step = STEP_OK | STEP_RUN;
+		if (!state_is_arm(word, gen)) {
+			return STEP_STRAY;
+		} else if (state_is_armed(word, seq, current)) {
+			to = (word & ~(STATE_ARMED | STATE_ARM_SEQ)) + STATE_RUNNING;
+		} else if (word & STATE_ARM_MAX) {
+			to = word - STATE_PENDING + STATE_RUNNING;
+		} else if (word & STATE_ARM_SKIPPED) {
+			to = word - STATE_SKIPPED;
+			step = STEP_OK;
+		} else {
+			return STEP_STRAY;
+		}
+	} while (!state_step(s, &word, to, &step));
+	return step;
+}
+
+unsigned int iocpi_state_ended(struct iocpi_state *s, uint32_t gen, uint64_t seq, bool current)
+{
+	uint64_t word = READ_ONCE(s->word), to;
+	unsigned int step;
+
+	do {
+		step = STEP_OK;
+		if (!state_is_arm(word, gen))
+			return STEP_STRAY;
+		else if (state_is_armed(word, seq, current))
+			to = word & ~(STATE_ARMED | STATE_ARM_SEQ);
+		else if (word & STATE_ARM_SKIPPED)
+			to = word - STATE_SKIPPED;
+		else if (word & STATE_ARM_MAX)
+			to = word - STATE_PENDING;
+		else
+			return STEP_STRAY;
+	} while (!state_step(s, &word, to, &step));
 	return step;
 }
 

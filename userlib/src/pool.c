@@ -149,6 +149,11 @@ static void pool_dispatch(struct iocp_pool *pool, const struct iocp_packet *pack
 		if (kind == IOCP_PKT_KIND_POST)
 			iocpi_work_dispatch(obj);
 		break;
+	case IOCPI_TIMER:
+	case IOCPI_WAIT:
+		if (kind == IOCP_PKT_KIND_TIMER || kind == IOCP_PKT_KIND_WAIT)
+			iocpi_armed_dispatch(obj, packet);
+		break;
 	}
 }
 
@@ -304,10 +309,12 @@ int iocp_pool_create(struct iocp_pool **result, const struct iocp_pool_params *p
 		free(pool);
 		return -EINVAL;
 	}
-	/* As many as there can be work objects, each with one packet. */
+	/* As many as there can be: work objects, each with one packet; timers and waits. */
 	port = params->port;
 	if (!port.max_posted)
 		port.max_posted = UINT32_MAX;
+	if (!port.max_inflight)
+		port.max_inflight = UINT32_MAX;
 	ret = iocp_open(&pool->port, &port);
 	if (ret) {
 		free(pool);
@@ -354,11 +361,14 @@ static bool pool_wait_for(struct iocp_pool *pool, struct iocpi_obj *obj)
 {
 	struct iocpi_bound *b = container_of(obj, struct iocpi_bound, obj);
 	uint64_t word = load_acquire(&obj->word);
-	bool busy = false;
+	uint32_t type = READ_ONCE(obj->type);
+	bool busy;
 
-	switch (READ_ONCE(obj->type)) {
+	switch (type) {
 	case IOCPI_IO:
 	case IOCPI_WORK:
+	case IOCPI_TIMER:
+	case IOCPI_WAIT:
 		break;
 	default:
 		return false;
@@ -369,7 +379,11 @@ static bool pool_wait_for(struct iocp_pool *pool, struct iocpi_obj *obj)
 	if (!__atomic_compare_exchange_n(&obj->word, &word, word + OBJ_USER, false,
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return true;
-	if (b->pool == pool)
+	if (b->pool != pool)
+		busy = false;
+	else if (type == IOCPI_TIMER || type == IOCPI_WAIT)
+		busy = iocpi_armed_wait(armed_of(obj));
+	else
 		busy = iocpi_state_wait(&obj->state, iocpi_obj_gen(obj));
 	iocpi_bound_put(b, OBJ_USER);
 	return busy;

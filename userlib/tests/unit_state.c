@@ -407,6 +407,125 @@ static void work_is_wide(void **state)
 	assert_int_equal(s.word >> STATE_GEN_SHIFT, GEN);
 }
 
+static struct iocpi_state fresh_arm(void)
+{
+	struct iocpi_state s = { .word = 0 };
+
+	iocpi_state_init_arm(&s, GEN);
+	return s;
+}
+
+static void expect_arm(const struct iocpi_state *s, bool armed, uint32_t pending,
+		       uint32_t skipped, uint32_t running)
+{
+	assert_int_equal(!!(s->word & STATE_ARMED), armed);
+	if (!armed)
+		assert_int_equal(s->word & STATE_ARM_SEQ, 0);
+	assert_int_equal(s->word & STATE_ARM_MAX, pending);
+	assert_int_equal((s->word & STATE_ARM_SKIPPED) / STATE_SKIPPED, skipped);
+	assert_int_equal(state_running(s->word), running);
+}
+
+static void arm_fires(void **state)
+{
+	struct iocpi_state s = fresh_arm();
+
+	(void)state;
+	assert_int_equal(iocpi_state_arm(&s, GEN, 70), STEP_OK);
+	expect_arm(&s, true, 0, 0, 0);
+	assert_int_equal(iocpi_state_arm(&s, GEN, 71), 0);		/* one at a time */
+	iocpi_state_wait(&s, GEN);			/* not for what is armed */
+	/* Of another operation, or of the same bits but not the last: nobody's. */
+	assert_int_equal(iocpi_state_fired(&s, GEN, 69, false), STEP_STRAY);
+	assert_int_equal(iocpi_state_fired(&s, GEN, 6, false), STEP_STRAY);
+	assert_int_equal(iocpi_state_fired(&s, GEN + 1, 70, true), STEP_STRAY);
+	assert_int_equal(iocpi_state_fired(&s, GEN, 70, true), STEP_OK | STEP_RUN);
+	expect_arm(&s, false, 0, 0, 1);
+	assert_int_equal(iocpi_state_done(&s), STEP_OK);
+	expect_arm(&s, false, 0, 0, 0);
+}
+
+/* It had fired when it was replaced: its packet still runs, and the next is no concern of it. */
+static void arm_replaced_late(void **state)
+{
+	struct iocpi_state s = fresh_arm();
+
+	(void)state;
+	iocpi_state_arm(&s, GEN, 1);
+	assert_int_equal(iocpi_state_disarm(&s, GEN, false), STEP_OK);
+	assert_int_equal(iocpi_state_disarm(&s, GEN, false), 0);
+	expect_arm(&s, false, 1, 0, 0);
+	iocpi_state_arm(&s, GEN, 2);
+	expect_arm(&s, true, 1, 0, 0);
+	assert_int_equal(iocpi_state_fired(&s, GEN, 1, false), STEP_OK | STEP_RUN);
+	expect_arm(&s, true, 0, 0, 1);
+	assert_int_equal(iocpi_state_fired(&s, GEN, 2, true), STEP_OK | STEP_RUN);
+	expect_arm(&s, false, 0, 0, 2);
+}
+
+static void arm_cancelled(void **state)
+{
+	struct iocpi_state s = fresh_arm();
+
+	(void)state;
+	iocpi_state_arm(&s, GEN, 1);
+	assert_int_equal(iocpi_state_disarm(&s, GEN, true), STEP_OK);
+	expect_arm(&s, false, 0, 1, 0);
+	iocpi_state_arm(&s, GEN, 2);
+	assert_int_equal(iocpi_state_ended(&s, GEN, 1, false), STEP_OK);
+	expect_arm(&s, true, 0, 0, 0);
+	/* The kernel's own doing. */
+	assert_int_equal(iocpi_state_ended(&s, GEN, 2, true), STEP_OK);
+	expect_arm(&s, false, 0, 0, 0);
+	/* Taken for fired, and it was not. */
+	iocpi_state_arm(&s, GEN, 3);
+	iocpi_state_disarm(&s, GEN, false);
+	assert_int_equal(iocpi_state_ended(&s, GEN, 3, true), STEP_OK);
+	expect_arm(&s, false, 0, 0, 0);
+	assert_int_equal(iocpi_state_ended(&s, GEN, 3, true), STEP_STRAY);
+}
+
+/* What was dropped must not pass for what is armed. */
+static void arm_dropped(void **state)
+{
+	struct iocpi_state s = fresh_arm();
+
+	(void)state;
+	iocpi_state_arm(&s, GEN, 1);
+	iocpi_state_disarm(&s, GEN, false);
+	assert_int_equal(iocpi_state_forget(&s, GEN), STEP_OK | STEP_DROP);
+	assert_int_equal(iocpi_state_forget(&s, GEN), STEP_OK);
+	expect_arm(&s, false, 0, 1, 0);
+	iocpi_state_arm(&s, GEN, 2);
+	assert_int_equal(iocpi_state_fired(&s, GEN, 1, false), STEP_OK);
+	expect_arm(&s, true, 0, 0, 0);
+	assert_int_equal(iocpi_state_forget(&s, GEN), STEP_OK);
+	expect_arm(&s, true, 0, 0, 0);
+}
+
+/* Dead with the last packet that calls back; the others keep nothing. */
+static void arm_closed(void **state)
+{
+	struct iocpi_state s = fresh_arm();
+
+	(void)state;
+	iocpi_state_arm(&s, GEN, 1);
+	iocpi_state_disarm(&s, GEN, true);
+	assert_int_equal(iocpi_state_close(&s, GEN), STEP_OK | STEP_DEAD);
+	assert_int_equal(iocpi_state_ended(&s, GEN, 1, false), STEP_OK);
+	assert_int_equal(iocpi_state_arm(&s, GEN, 2), 0);
+
+	s = fresh_arm();
+	iocpi_state_arm(&s, GEN, 1);
+	iocpi_state_disarm(&s, GEN, true);
+	iocpi_state_arm(&s, GEN, 2);
+	iocpi_state_disarm(&s, GEN, false);
+	assert_int_equal(iocpi_state_close(&s, GEN), STEP_OK);
+	assert_int_equal(iocpi_state_fired(&s, GEN, 2, true), STEP_OK | STEP_RUN);
+	assert_int_equal(iocpi_state_done(&s), STEP_OK | STEP_DEAD);
+	assert_int_equal(iocpi_state_ended(&s, GEN, 1, false), STEP_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +543,11 @@ int main(void)
 		cmocka_unit_test(work_packet),
 		cmocka_unit_test(work_dropped),
 		cmocka_unit_test(work_is_wide),
+		cmocka_unit_test(arm_fires),
+		cmocka_unit_test(arm_replaced_late),
+		cmocka_unit_test(arm_cancelled),
+		cmocka_unit_test(arm_dropped),
+		cmocka_unit_test(arm_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
