@@ -366,6 +366,30 @@ void iocpi_group_fork_lock(void);
 void iocpi_group_fork_unlock(void);
 void iocpi_group_fork_child(void);
 
+/* tptimer.c: what timers and waits have in common. */
+
+struct iocpi_armed *iocpi_tparmed_get(void *ptr, enum iocpi_type type, const char *who);
+void iocpi_tparmed_put(struct iocpi_armed *a);
+void *iocpi_tparmed_create(struct iocpi_armed *(*alloc)(const struct iocpi_env *env),
+			   void (*run)(struct iocpi_armed *a, const struct iocp_packet *packet),
+			   void (*callback)(void), PVOID context, PTP_CALLBACK_ENVIRON pcbe);
+void iocpi_tparmed_wait(void *ptr, enum iocpi_type type, bool drop, const char *who);
+void iocpi_tparmed_close(void *ptr, enum iocpi_type type, const char *who);
+BOOL iocpi_tparmed_result(int ret, const char *who);
+
+#define FILETIME_UNIX_EPOCH	INT64_C(116444736000000000)	/* 100 ns units since 1601 */
+
+static inline int64_t iocpi_filetime(const FILETIME *ft)
+{
+	return (int64_t)((uint64_t)ft->dwHighDateTime << 32 | ft->dwLowDateTime);
+}
+
+/* 100 ns units, not negative, as nanoseconds; what is too many is all there are. */
+static inline uint64_t iocpi_units_ns(uint64_t units)
+{
+	return units < UINT64_MAX / 100 ? units * 100 : UINT64_MAX;
+}
+
 /* tpcallback.c */
 
 static inline PTP_CALLBACK_INSTANCE iocpi_instance(void)

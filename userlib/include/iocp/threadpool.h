@@ -35,6 +35,9 @@ typedef struct _TP_POOL TP_POOL, *PTP_POOL;
 typedef struct _TP_CLEANUP_GROUP TP_CLEANUP_GROUP, *PTP_CLEANUP_GROUP;
 typedef struct _TP_WORK TP_WORK, *PTP_WORK;
 typedef struct _TP_IO TP_IO, *PTP_IO;
+typedef struct _TP_TIMER TP_TIMER, *PTP_TIMER;
+typedef struct _TP_WAIT TP_WAIT, *PTP_WAIT;
+typedef DWORD TP_WAIT_RESULT;
 
 /*
  * Callbacks.  Instance is valid during the callback, on its thread (CI-1).
@@ -59,6 +62,16 @@ typedef VOID (NTAPI *PTP_WORK_CALLBACK)(PTP_CALLBACK_INSTANCE Instance, PVOID Co
 typedef VOID (WINAPI *PTP_WIN32_IO_CALLBACK)(PTP_CALLBACK_INSTANCE Instance, PVOID Context,
 					     PVOID Overlapped, ULONG IoResult,
 					     ULONG_PTR NumberOfBytesTransferred, PTP_IO Io);
+
+/** PTP_TIMER_CALLBACK - each time that the timer expires (PL-20). */
+typedef VOID (NTAPI *PTP_TIMER_CALLBACK)(PTP_CALLBACK_INSTANCE Instance, PVOID Context,
+					 PTP_TIMER Timer);
+
+/** PTP_WAIT_CALLBACK - once for each SetThreadpoolWait() whose wait ended (PL-21).
+ * @WaitResult: WAIT_OBJECT_0 or WAIT_TIMEOUT
+ */
+typedef VOID (NTAPI *PTP_WAIT_CALLBACK)(PTP_CALLBACK_INSTANCE Instance, PVOID Context,
+					PTP_WAIT Wait, TP_WAIT_RESULT WaitResult);
 
 /**
  * PTP_CLEANUP_GROUP_CANCEL_CALLBACK - once for each member that a group closes (PL-16).
@@ -406,6 +419,81 @@ VOID WINAPI SetEventWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HANDLE evt);
 
 /** FreeLibraryWhenCallbackReturns() - FreeLibrary(): gives one reference back. */
 VOID WINAPI FreeLibraryWhenCallbackReturns(PTP_CALLBACK_INSTANCE pci, HMODULE mod);
+
+/*
+ * Timers and waits.  Each is an operation of the pool's port: none has a thread, and
+ * there may be as many as the port may have operations (65536).
+ */
+
+/** CreateThreadpoolTimer() - not set; as CreateThreadpoolWork(). */
+PTP_TIMER WINAPI CreateThreadpoolTimer(PTP_TIMER_CALLBACK pfnti, PVOID pv,
+				       PTP_CALLBACK_ENVIRON pcbe);
+
+/**
+ * SetThreadpoolTimerEx() - when it expires, in place of what was set before (PL-20).
+ * @pftDueTime: 100 ns units.  NULL: not any more.  0: now.  Negative: from now on, not
+ *	counting what the machine sleeps.  Positive: a time since 1601 UTC; if the clock
+ *	is set it counts
+ * @msPeriod: milliseconds after which it expires again; 0: never.  Where expiries are
+ *	missed, one is made up for
+ * @msWindowLength: how many milliseconds later is fine; never earlier
+ *
+ * Callbacks that have not begun still run.
+ *
+ * Return: TRUE a timer that had not expired was replaced or stopped.  FALSE there was
+ * none; with last error 6, 8, 1450 (as many operations as there can be) it is not set.
+ */
+BOOL WINAPI SetThreadpoolTimerEx(PTP_TIMER pti, PFILETIME pftDueTime, DWORD msPeriod,
+				 DWORD msWindowLength);
+
+/** SetThreadpoolTimer() - the same, not telling. */
+VOID WINAPI SetThreadpoolTimer(PTP_TIMER pti, PFILETIME pftDueTime, DWORD msPeriod,
+			       DWORD msWindowLength);
+
+/** IsThreadpoolTimerSet() - TRUE from a set on until it is stopped, expired or not. */
+BOOL WINAPI IsThreadpoolTimerSet(PTP_TIMER pti);
+
+/**
+ * WaitForThreadpoolTimerCallbacks() - until no callback is due or runs; not for
+ * expiries to come.
+ * @fCancelPendingCallbacks: TRUE: those that have not begun do not run
+ *
+ * From a callback of this very object it does not wait (Windows deadlocks, TR-23).
+ */
+VOID WINAPI WaitForThreadpoolTimerCallbacks(PTP_TIMER pti, BOOL fCancelPendingCallbacks);
+
+/** CloseThreadpoolTimer() - stop it; callbacks that are due still run.  Never waits. */
+VOID WINAPI CloseThreadpoolTimer(PTP_TIMER pti);
+
+/** CreateThreadpoolWait() - waits for nothing; as CreateThreadpoolWork(). */
+PTP_WAIT WINAPI CreateThreadpoolWait(PTP_WAIT_CALLBACK pfnwa, PVOID pv,
+				     PTP_CALLBACK_ENVIRON pcbe);
+
+/**
+ * SetThreadpoolWaitEx() - wait once, in place of what was waited for before (PL-21).
+ * @h: an event, semaphore, thread, process of this library, port or file; NULL: for
+ *	nothing any more.  It may be closed, the wait goes on.  Of a mutex: 50, because
+ *	a thread has to own it
+ * @pftTimeout: as pftDueTime above, but NULL: for ever; 0 looks once.  A time since
+ *	1601 is made one from now on: a clock that is set later does not count
+ * @Reserved: NULL
+ *
+ * The wait takes what it waits for as WaitForSingleObject() does: a semaphore is one
+ * less, an auto-reset event is reset; each release ends one wait.
+ *
+ * Return: TRUE a wait that had not ended was replaced or cleared.  FALSE there was
+ * none; with last error 6, 8, 50, 87, 1450 nothing is waited for.
+ */
+BOOL WINAPI SetThreadpoolWaitEx(PTP_WAIT pwa, HANDLE h, PFILETIME pftTimeout, PVOID Reserved);
+
+/** SetThreadpoolWait() - the same, not telling. */
+VOID WINAPI SetThreadpoolWait(PTP_WAIT pwa, HANDLE h, PFILETIME pftTimeout);
+
+/** WaitForThreadpoolWaitCallbacks() - as WaitForThreadpoolTimerCallbacks(). */
+VOID WINAPI WaitForThreadpoolWaitCallbacks(PTP_WAIT pwa, BOOL fCancelPendingCallbacks);
+
+/** CloseThreadpoolWait() - wait for nothing; callbacks that are due still run.  Never waits. */
+VOID WINAPI CloseThreadpoolWait(PTP_WAIT pwa);
 
 struct iocp_packet;
 
