@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Everything is built below build/. Guests and what they need: see selftests/vm/.
 #
-#	KERNEL=…	which kernel the guest runs: 6.1, 6.12, 6.12-rt, 7.3, 6.12-debug, 6.12-kcsan
+#	KERNEL=…	which kernel the guest runs: 6.1, 6.12, 6.12-rt, 6.12-trixie, 7.2, 7.3,
+#			6.12-debug, 6.12-kcsan
 #	KDIR=…		headers of a kernel to build the module for (make modules)
 #	IOCP_DEBUG=y	the module checks a port's counts and invariants at each step
 #	V=1		show commands and all output of tests
@@ -15,7 +16,7 @@ export V IOCP_DEBUG
 default: module lib
 
 help:	## this list
-	@echo "make TARGET [KERNEL=6.1|6.12|6.12-rt|7.3|6.12-debug|6.12-kcsan] [V=1]"
+	@echo "make TARGET [KERNEL=6.1|6.12|6.12-rt|6.12-trixie|7.2|7.3|6.12-debug|6.12-kcsan] [V=1]"
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 run:	## the main job: copy a real file (FILE=…) through callbacks in a guest, and verify it
@@ -33,6 +34,17 @@ test-san:	## the library's tests in a guest, with the address, undefined and thr
 
 test-kcsan: override KERNEL := 6.12-kcsan
 test-kcsan: test	## … on a kernel that looks for data races
+
+test-all:	## the same on all kernels of Debian's that we know, one line per kernel
+	@$(vm)/test-all $(TESTS)
+
+debug-kernel:	## build the kernels 6.12-debug and 6.12-kcsan, unless they are in the cache
+	@for kernel in 6.12-debug 6.12-kcsan; do $(vm)/fetch-kernel $$kernel || exit; done
+
+MINUTES ?= 10
+soak: override KERNEL := $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL),6.12-debug)
+soak:	## all workloads at once for MINUTES, with random kills, on the debug kernel
+	@$(vm)/soak $(KERNEL) $(MINUTES)
 
 shell:	## a guest to try things in: module loaded, tools in the path; leave with "exit"
 	@$(vm)/shell $(KERNEL)
@@ -107,5 +119,6 @@ clean:	## remove what was built
 distclean: clean	## remove the cache of kernels, too
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/iocp"
 
-.PHONY: default help run test test-debug test-kcsan shell guest bench-cost bench-blocking \
-	check-style check conformance-reference module lib modules load unload install uninstall clean distclean
+.PHONY: default help run test test-debug test-kcsan test-all debug-kernel soak shell guest \
+	bench-cost bench-blocking check-style check conformance-reference module lib modules load \
+	unload install uninstall clean distclean

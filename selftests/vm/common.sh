@@ -16,6 +16,8 @@ kernels="
 6.1	bookworm bookworm-security	amd64
 6.12	bookworm-backports	amd64
 6.12-rt	bookworm-backports	rt-amd64
+6.12-trixie	trixie	amd64	trixie
+7.2	sid	amd64	sid
 7.3	trixie-backports	amd64	trixie
 6.12-debug	source	debug.config
 6.12-kcsan	source	kcsan.config
