@@ -5,7 +5,7 @@
 # Public functions are what libiocp.map exports and, in the headers, inline functions and macros
 # with parameters; a macro that only renames one of these (CreateFile) is a name, too.  What the
 # headers declare is read by ctags.  Each function has one page, which gives its declaration.
-# Prints TAP: two tests for the headers and one for each page.
+# Prints TAP: tests of the whole, and one for each page.
 use strict;
 use warnings;
 
@@ -38,7 +38,7 @@ sub normal
 }
 
 # What the headers declare: name => "type(parameters)"; of callback types "type ()(parameters)"
-my (%function, %macro, %type);
+my (%function, %inline, %macro, %type);
 
 sub read_headers
 {
@@ -55,6 +55,7 @@ sub read_headers
 		$type =~ s/^typename://;
 		if ($kind eq 'function' || $kind eq 'prototype') {
 			$function{$name} = normal("$type $parameters");
+			$inline{$name} = 1 if $kind eq 'function';
 		} elsif ($kind eq 'macro' && $parameters =~ /^\(/) {
 			$macro{$name} = normal($parameters);
 		} elsif ($kind eq 'typedef') {
@@ -64,23 +65,26 @@ sub read_headers
 	close($tags) or die "ctags failed; it is Debian's universal-ctags that is needed\n";
 
 	for my $header (@headers) {
-		open(my $in, '<', $header) or die "$header: $!\n";
-		while (<$in>) {
-			$macro{$1} = '' if /^\s*#\s*define\s+(\w+)\s+(\w+)\s*$/ &&
-					   exists $function{$2};
+		my %alias = slurp($header) =~ /^\s*#\s*define\s+(\w+)\s+(\w+)[ \t]*$/mg;
+
+		for my $name (keys %alias) {
+			$macro{$name} = '' if exists $function{$alias{$name}};
 		}
 	}
 }
 
+sub slurp
+{
+	my ($path) = @_;
+
+	open(my $in, '<', $path) or die "$path: $!\n";
+	local $/;
+	return scalar <$in>;
+}
+
 sub exported
 {
-	my @names;
-
-	open(my $map, '<', "$top/libiocp.map") or die "libiocp.map: $!\n";
-	while (<$map>) {
-		push @names, $1 if /^\s+(\w+);/;
-	}
-	return @names;
+	return slurp("$top/libiocp.map") =~ /^\s+(\w+);/mg;
 }
 
 # A page as far as it matters here
@@ -166,13 +170,15 @@ sub lint
 	my ($path) = @_;
 	my @said;
 
-	open(my $out, '-|', 'mandoc', '-T', 'lint', $path) or die "mandoc: $!\n";
+	# What it says elsewhere is about the manual pages of this machine
+	open(my $out, '-|', "mandoc -T lint '$path' 2>/dev/null") or die "mandoc: $!\n";
 	while (<$out>) {
 		chomp;
 		# depends on what is installed here; we look for ourselves
 		push @said, $_ if !/referenced manual not found/;
 	}
 	close($out);
+	die "mandoc cannot be run, or cannot read $path\n" if $? >> 8 > 4;
 	return @said;
 }
 
@@ -190,13 +196,26 @@ for my $page (@pages_read) {
 my %public = map { $_ => 1 } keys %function, keys %macro;
 my %exported = map { $_ => 1 } exported();
 
-result('what is exported is declared', map { "$_ is in no header" }
-       grep { !exists $function{$_} } sort keys %exported);
+result('what is exported is declared, and the other way',
+       (map { "$_ is in no header" } grep { !exists $function{$_} } sort keys %exported),
+       (map { "$_ is not exported" } grep { !$exported{$_} && !$inline{$_} } sort keys %function));
 result('every public function has one page', map {
 	my @on = map { $_->{path} } @{$page_of{$_} // []};
 
 	@on == 1 ? () : @on ? "$_ has several pages: @on" : "$_ has no page";
 } sort keys %public);
+
+my %indexed = map { %{$_->{refs}} } grep { $_->{number} == 7 } @pages_read;
+result('iocp(7) or iocp_porting(7) refers to every page of section 3',
+       map { "not to $_->{name}" }
+       grep { $_->{number} == 3 && !$indexed{"$_->{name}(3)"} } @pages_read);
+
+my $device = slurp("$top/man/iocp.4");
+my $uapi = slurp("$top/../uapi/linux/iocp.h");
+result('iocp(4) has every call, operation and module parameter', map { "$_ is missing" }
+       grep { $device !~ /\b$_\b/ }
+       $uapi =~ /^#define\s+(IOCP_IOC_\w+)\s+_IO/mg, $uapi =~ /^\s+IOCP_OP_(\w+)\s*=/mg,
+       slurp("$top/../kmod/main.c") =~ /^module_param_named\((\w+),/mg);
 
 for my $page (@pages_read) {
 	my @wrong = lint($page->{path});

@@ -41,7 +41,7 @@ fi
 number=$((number + 1))
 missing=$({
 	grep -o '](\([^)#]*\))' "$top/README.md" | sed 's/^](//; s/)$//'
-	sed -n 's/^\.Pa \(docs\/.*\)$/\1/p' "$top"/userlib/man/*
+	sed -n 's/^\.Pa \(docs\/[^ ]*\).*/\1/p' "$top"/userlib/man/*
 } | sort -u | while read -r path; do
 	[ -e "$top/$path" ] || echo "$path"
 done)
