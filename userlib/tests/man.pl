@@ -153,6 +153,25 @@ sub check_prototype
 	       "$name: \"$have\", the headers say \"$function{$name}\"";
 }
 
+# Constants that a page names are there, and codes have the number that it gives
+sub check_constants
+{
+	my ($page, $declared) = @_;
+	my $text = slurp($page->{path}) =~ s/^\.Dt .*//mr;
+	my %seen;
+	my @wrong = map { "$_ is in no header" }
+		    grep { !$seen{$_}++ && $_ ne 'IOCP_DEBUG' && index($declared, $_) < 0 }
+		    $text =~ /\b((?:IOCP|ERROR|STATUS|WAIT|FILE|GENERIC|TP|TRUNCATE|OPEN)_[A-Z0-9_]+)/g;
+
+	while ($text =~ /\b([A-Z0-9_]+)(?: No |\n|[ ])\((\d+)\)/g) {
+		my ($name, $value) = ($1, $2);
+
+		push @wrong, "$name is not $value"
+			if $declared =~ /^#define\s+$name\s+(\d+)U?\s/m && $1 != $value;
+	}
+	return @wrong;
+}
+
 my ($number, $failed) = (0, 0);
 
 sub result
@@ -217,8 +236,9 @@ result('iocp(4) has every call, operation and module parameter', map { "$_ is mi
        $uapi =~ /^#define\s+(IOCP_IOC_\w+)\s+_IO/mg, $uapi =~ /^\s+IOCP_OP_(\w+)\s*=/mg,
        slurp("$top/../kmod/main.c") =~ /^module_param_named\((\w+),/mg);
 
+my $declared = join("\n", $uapi, map { slurp($_) } @headers);
 for my $page (@pages_read) {
-	my @wrong = lint($page->{path});
+	my @wrong = (lint($page->{path}), check_constants($page, $declared));
 	my %described;
 
 	push @wrong, map { "refers to $_, which does not exist" }
