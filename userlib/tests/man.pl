@@ -105,7 +105,11 @@ sub read_page
 		}
 		$page{refs}{"$1($2)"} = 1 while /\bXr (\S+) (\d)/g;
 		push @{$page{names}}, $1 if $section eq 'NAME' && /^\.Nm (\S+)/;
-		next if $section ne 'SYNOPSIS' || $page{number} != 3;
+		next if $page{number} != 3;
+		if ($section ne 'SYNOPSIS') {
+			$page{mentioned}{$1} = 1 while /\bFn (\w+)/g;
+			next;
+		}
 
 		if (/^\.Ft (.*)/) {
 			$type = $1;
@@ -255,6 +259,8 @@ for my $page (@pages_read) {
 				if !$described{$name} && ($macro{$name} // 'f') ne '';
 		}
 		my %named = map { $_ => 1 } @{$page->{names}};
+		push @wrong, map { "speaks of $_(), which is another page's: .Xr" }
+			     grep { !$named{$_} } sort keys %{$page->{mentioned}};
 		push @wrong, map { "$_ is missing in NAME" }
 			     grep { !$named{$_} } sort keys %described;
 	}
