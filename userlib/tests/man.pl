@@ -22,7 +22,8 @@ my %foreign = map { $_ => 1 } qw(
 	cp(1) dd(1)
 	close(2) dup(2) epoll_ctl(2) execve(2) fcntl(2) fdatasync(2) fork(2) fsync(2) ioctl(2) kcmp(2)
 	mmap(2) open(2) poll(2) posix_fadvise(2) preadv2(2) pwritev2(2) read(2) seccomp(2) write(2)
-	dlopen(3) errno(3) longjmp(3) pthread_cancel(3) pthread_create(3) pthread_exit(3) strerror(3)
+	dlclose(3) dlopen(3) dlsym(3) errno(3) longjmp(3) pthread_cancel(3) pthread_create(3)
+	pthread_exit(3) strerror(3)
 	proc(5) epoll(7) signal-safety(7));
 
 # One form for what is the same to a compiler
