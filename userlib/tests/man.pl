@@ -3,14 +3,15 @@
 # man.pl USERLIB: holds the manual pages against the headers, the symbol map, and mandoc.
 #
 # Public functions are what libiocp.map exports and, in the headers, inline functions and macros
-# with parameters; a macro that only renames one of these (CreateFile) is a name, too.  What the
-# headers declare is read by ctags.  Each function has one page, which gives its declaration.
+# with parameters whose names do not begin with an underscore; a macro that only renames one of
+# these (CreateFile) is a name, too.  What the headers declare is read by ctags.  Each function has
+# one page, which gives its declaration.
 # Prints TAP: tests of the whole, and one for each page.
 use strict;
 use warnings;
 
 my $top = shift or die "usage: man.pl USERLIB\n";
-my @headers = (glob("$top/include/*.h"), glob("$top/include/iocp/*.h"));
+my @headers = glob("$top/include/{.,iocp,win32}/*.h");
 my @pages = glob("$top/man/*.[1-8]");
 
 # What every page of section 3 has to say
@@ -20,8 +21,8 @@ my @sections = ('DESCRIPTION', 'RETURN VALUES', 'ERRORS', 'THREADS AND CALLBACKS
 # Pages of others that ours refer to; they need not be installed here
 my %foreign = map { $_ => 1 } qw(
 	cp(1) dd(1) close(2) dup(2) epoll_ctl(2) execve(2) fcntl(2) fdatasync(2) fork(2) fsync(2)
-	getpid(2) gettid(2) ioctl(2) kcmp(2) mmap(2) open(2) poll(2) posix_fadvise(2) preadv2(2)
-	pwritev2(2) read(2) sched_yield(2) seccomp(2) write(2) dlclose(3) dlopen(3) dlsym(3)
+	getpid(2) gettid(2) ioctl(2) mkdir(2) kcmp(2) mmap(2) open(2) poll(2) posix_fadvise(2) preadv2(2)
+	pwritev2(2) read(2) rename(2) rmdir(2) sched_yield(2) seccomp(2) unlink(2) write(2) dlclose(3) dlopen(3) dlsym(3)
 	errno(3) longjmp(3) pthread_cancel(3) pthread_create(3) pthread_exit(3) strerror(3) proc(5)
 	epoll(7) signal-safety(7));
 
@@ -56,7 +57,7 @@ sub read_headers
 		if ($kind eq 'function' || $kind eq 'prototype') {
 			$function{$name} = normal("$type $parameters");
 			$inline{$name} = 1 if $kind eq 'function';
-		} elsif ($kind eq 'macro' && $parameters =~ /^\(/) {
+		} elsif ($kind eq 'macro' && $parameters =~ /^\(/ && $name !~ /^_/) {
 			$macro{$name} = normal($parameters);
 		} elsif ($kind eq 'typedef') {
 			$type{$name} = normal($type);
