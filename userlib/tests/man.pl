@@ -20,11 +20,12 @@ my @sections = ('DESCRIPTION', 'RETURN VALUES', 'ERRORS', 'THREADS AND CALLBACKS
 
 # Pages of others that ours refer to; they need not be installed here
 my %foreign = map { $_ => 1 } qw(
-	cp(1) dd(1) close(2) dup(2) epoll_ctl(2) execve(2) fcntl(2) fdatasync(2) fork(2) fsync(2)
-	getpid(2) gettid(2) ioctl(2) kcmp(2) mkdir(2) mmap(2) open(2) poll(2) posix_fadvise(2)
-	preadv2(2) pwritev2(2) read(2) rename(2) rmdir(2) sched_yield(2) seccomp(2) unlink(2)
-	write(2) dlclose(3) dlopen(3) dlsym(3) errno(3) longjmp(3) pthread_cancel(3)
-	pthread_create(3) pthread_exit(3) strerror(3) proc(5) epoll(7) signal-safety(7));
+	cp(1) dd(1) close(2) dup(2) epoll_ctl(2) execve(2) fallocate(2) fcntl(2) fdatasync(2)
+	fork(2) fsync(2) getpid(2) gettid(2) ioctl(2) kcmp(2) mkdir(2) mmap(2) open(2) pipe(2)
+	poll(2) posix_fadvise(2) preadv2(2) pwritev2(2) read(2) rename(2) rmdir(2) sched_yield(2)
+	seccomp(2) unlink(2) write(2) dlclose(3) dlopen(3) dlsym(3) errno(3) longjmp(3)
+	pthread_cancel(3) pthread_create(3) pthread_exit(3) strerror(3) proc(5) epoll(7)
+	signal-safety(7));
 
 # One form for what is the same to a compiler
 sub normal
