@@ -93,7 +93,8 @@ sub exported
 sub read_page
 {
 	my ($path) = @_;
-	my %page = (path => $path, names => [], prototypes => [], refs => {}, sections => {});
+	my %page = (path => $path, names => [], prototypes => [], refs => {}, sections => {},
+		    missing => []);
 	my ($section, $type, $open) = ('', '', undef);
 
 	($page{name}, $page{number}) = $path =~ m{([^/]+)\.(\d)$};
@@ -107,6 +108,7 @@ sub read_page
 		}
 		$page{refs}{"$1($2)"} = 1 while /\bXr (\S+) (\d)/g;
 		push @{$page{names}}, $1 if $section eq 'NAME' && /^\.Nm (\S+)/;
+		push @{$page{missing}}, /\bFn (\w+)/g if $section eq 'WHAT IS MISSING';
 		next if $page{number} != 3;
 		if ($section ne 'SYNOPSIS') {
 			$page{mentioned}{$1} = 1 while /\bFn (\w+)/g;
@@ -249,6 +251,7 @@ for my $page (@pages_read) {
 
 	push @wrong, map { "refers to $_, which does not exist" }
 		     grep { !$known{$_} && !$foreign{$_} } sort keys %{$page->{refs}};
+	push @wrong, map { "$_ is not missing" } grep { $public{$_} } @{$page->{missing}};
 	push @wrong, "the first name is $page->{names}[0], the file $page->{name}"
 		if $page->{names}[0] ne $page->{name};
 	if ($page->{number} == 3) {
