@@ -39,7 +39,8 @@ static inline int on_wine(void)
 #endif
 }
 
-static inline void conform_check(int line, int differs, const char *fact, const char *text, int good)
+static inline void conform_check(int line, int differs, const char *fact, const char *text,
+				 int good)
 {
 	if (!good && differs && on_wine()) {
 		fprintf(stderr, "Wine differs, line %d: %s: %s\n", line, fact, text);

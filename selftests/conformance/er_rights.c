@@ -11,7 +11,8 @@ static HANDLE opened(DWORD access)
 	return file;
 }
 
-static void try_all(const char *what, DWORD access, DWORD can_read, DWORD can_write, DWORD can_flush)
+static void try_all(const char *what, DWORD access, DWORD can_read, DWORD can_write,
+		    DWORD can_flush)
 {
 	HANDLE file = opened(access);
 	LARGE_INTEGER size;
