@@ -1010,6 +1010,44 @@ TEST_F(fault, cancel_and_disassociate)
 	SOME_FAULTS();
 }
 
+/* Operations that wait in the kernel: two come to their end, two are cancelled. */
+TEST_F(fault, waits_and_timers)
+{
+	struct faults *f = &self->f;
+
+	EACH_FAULT(f) {
+		struct iocp_cancel c = { .flags = IOCP_CANCEL_ALL_MINE };
+		int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), never = eventfd(0, EFD_CLOEXEC);
+		unsigned int i, seen = 0;
+		struct iocp_packet p[2];
+
+		STEP_BEGIN(8);
+		arm(f);
+		TRY(submit_queued(FD, op_timer(1, in_ms(1), 0)));
+		TRY(submit_queued(FD, op_wait(2, event, IOCP_WAIT_CONSUME)));
+		TRY(submit_queued(FD, op_timer(3, in_ms(3600 * 1000), 0)));
+		TRY(submit_queued(FD, op_wait(4, never, 0)));
+		disarm(f);
+		ASSERT_EQ(8, write(event, &(u64){ 1 }, 8));
+		ASSERT_EQ(2, reap(FD, p, 2));
+		for (i = 0; i < 2; i++) {
+			EXPECT_EQ(0, p[i].res);
+			seen |= 1 << p[i].overlapped;
+		}
+		EXPECT_EQ(0, cancel(FD, &c));
+		ASSERT_EQ(2, reap(FD, p, 2));
+		for (i = 0; i < 2; i++) {
+			EXPECT_EQ(-ECANCELED, p[i].res);
+			seen |= 1 << p[i].overlapped;
+		}
+		EXPECT_EQ(2 + 4 + 8 + 16, seen);
+		close(event);
+		close(never);
+		STEP_END();
+	}
+	SOME_FAULTS();
+}
+
 int main(int argc, char **argv)
 {
 	if (!access("/proc/self/fail-nth", W_OK))
