@@ -220,7 +220,7 @@ VOID WINAPI SetThreadpoolThreadMaximum(PTP_POOL ptpp, DWORD cthrdMost);
 /**
  * SetThreadpoolThreadMinimum() - threads that do not end, started before this returns;
  * 1 ... 1023.  A lower maximum is raised (PL-4).
- * Return: TRUE; FALSE with 6, 8 not all of them could be started.
+ * Return: TRUE; FALSE with 6, 21 not all of them could be started.
  */
 BOOL WINAPI SetThreadpoolThreadMinimum(PTP_POOL ptpp, DWORD cthrdMic);
 
