@@ -213,9 +213,9 @@ struct iocp_query {
  * max_posted (0: the default; larger than the maximum: the maximum), features
  * wanted.  Of a max_inflight that is named (all ones do not name one), the first
  * IOCP_MAX_RESERVE operations have their memory from here on, so they are never
- * refused with ENOMEM for it; others find it when they are submitted.  max_posted bounds the packets that
- * wait outside the ring and have no request behind them: posted ones, and of
- * NOPs without an association.
+ * refused with ENOMEM for it; others find it when they are submitted.
+ * max_posted bounds the packets that wait outside the ring and have no request
+ * behind them: posted ones, and of NOPs without an association.
  *
  * With the feature BLOCKING a worker counts as active only while it is runnable:
  * when it blocks, anywhere, another is released (CP-31, CP-34).  block_delay_us,
