@@ -489,7 +489,7 @@ struct iocp_io;
 /**
  * struct iocp_pool_params - what iocp_pool_create() makes; zero is the default.
  * @port: the pool's port
- * @min_threads: started at once and never ended, 0: 1
+ * @min_threads: started at once and never ended, 0: 1; nor is a spare, once there is one
  * @max_threads: 0: 500 (PL-3)
  * @idle_ms: a thread without work ends after this, 0: 10000 (PL-6)
  * @stack_size: bytes, 0: the system's default

@@ -18,13 +18,6 @@
 /* Which files may have packets in which port. */
 static pthread_mutex_t bind_lock = PTHREAD_MUTEX_INITIALIZER;
 
-struct iocpi_file *iocpi_file_get(HANDLE h, uint64_t refs)
-{
-	struct iocpi_obj *obj = iocpi_obj_get(handle_id(h), IOCPI_FILE, refs);
-
-	return obj ? container_of(obj, struct iocpi_file, obj) : NULL;
-}
-
 /*
  * By number, open or not, as long as something of it may come back.  What is pinned
  * when it is closed already has no descriptor any more.
@@ -77,7 +70,8 @@ static uint64_t word_settle(uint64_t word)
 	return word;
 }
 
-void iocpi_file_put(struct iocpi_file *f, uint64_t refs)
+/* iocpi_file_put(), whatever follows from it. */
+void iocpi_file_put_any(struct iocpi_file *f, uint64_t refs)
 {
 	uint64_t word = load_acquire(&f->obj.word), to;
 	bool forgotten = false;
@@ -112,20 +106,12 @@ void iocpi_file_put(struct iocpi_file *f, uint64_t refs)
 		file_free(f);
 }
 
-/*
- * An operation ended: gives @refs back, OBJ_OP among them, and signals the handle
- * (OV-9).  In that order, so that either whoever makes the signal sees that nothing is
- * pending or it is seen here.
- */
-void iocpi_file_completed(struct iocpi_file *f, uint64_t refs)
+void iocpi_file_signal(struct iocpi_file *f, uint32_t gen)
 {
-	uint32_t gen = iocpi_obj_gen(&f->obj);
-	HANDLE signal;
+	HANDLE signal = READ_ONCE(f->signal);
 
-	iocpi_file_put(f, refs);
-	signal = __atomic_load_n(&f->signal, __ATOMIC_SEQ_CST);
 	/* Of another generation it would be another file's. */
-	if (unlikely(signal) && iocpi_obj_gen(&f->obj) == gen &&
+	if (signal && iocpi_obj_gen(&f->obj) == gen &&
 	    !(READ_ONCE(f->modes) & IOCP_MODE_SKIP_SET_EVENT))
 		SetEvent(signal);
 }

@@ -488,6 +488,20 @@ static inline void iocpi_enter_init(struct iocp_enter *e, const struct iocp_op *
 	e->resv2 = 0;
 }
 
+/* As iocp_submit(); @results, if there are any, are clear. */
+static inline int iocpi_submit(struct iocp_port *port, const struct iocp_op *ops, unsigned int nr,
+			       struct iocp_result *results)
+{
+	struct iocp_enter e;
+	int ret;
+
+	iocpi_enter_init(&e, ops, nr, results, NULL, 0, IOCP_NOWAIT, 0);
+	tell_port(port);
+	ret = iocpi_port_call(port, IOCP_IOC_ENTER, &e);
+	hear_port(port);
+	return ret < 0 ? ret : (int)e.nr_consumed;
+}
+
 void iocpi_port_fork_lock(void);
 void iocpi_port_fork_unlock(void);
 void iocpi_port_fork_child(void);
@@ -496,8 +510,9 @@ void iocpi_port_fork_child(void);
 #define RING_BATCH	16		/* A5: the most that one CAS takes */
 #define RING_ENTER	(-1)		/* iocpi_ring_take(): only the kernel can tell */
 int iocpi_ring_take(const struct iocpi_ring *ring, struct iocp_packet *packets, unsigned int nr);
-#define RING_LEFT	(-3)		/* iocpi_take_one(): the bell, and it is still there */
-int iocpi_take_one(struct iocp_port *port, struct iocp_packet *packet, bool leave_bell);
+#define RING_LEFT	(-3)		/* iocpi_take_one(): it is still there */
+#define RING_LEAVE_NONE	UINT64_C(3)	/* a key that means nothing */
+int iocpi_take_one(struct iocp_port *port, struct iocp_packet *packet, uint64_t leave);
 int iocpi_take_active(struct iocp_port *port, struct iocp_packet *packets, unsigned int nr);
 
 /* backlog.c */
@@ -702,7 +717,7 @@ static inline unsigned int iocpi_callback_end(struct iocpi_obj *obj)
 }
 
 /* tpio.c */
-void iocpi_tpio_dispatch(const struct iocp_packet *packet);
+void iocpi_tpio_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet);
 
 /* Changes in every child; what was made under another value is dead here. */
 extern uint64_t iocpi_fork_count;

@@ -151,29 +151,35 @@ unsigned int iocpi_state_submit(struct iocpi_state *s, uint32_t gen)
 		step = word & STATE_QUEUED ? STEP_OK : STEP_OK | STEP_POST;
 		if (!state_is(word, gen) || (word & STATE_CLOSED))
 			return 0;
-	} while (!state_step(s, &word, (word + STATE_PENDING) | STATE_QUEUED, &step));
+	} while (!state_cas(s, &word, (word + STATE_PENDING) | STATE_QUEUED));
 	return step;
 }
 
-/* The packet of work, which keeps the object. */
+/*
+ * For what waited in the port or the backlog, which keeps the object.  As long as there is
+ * something to run, nothing else follows.
+ */
 unsigned int iocpi_state_take(struct iocpi_state *s)
 {
 	uint64_t word = READ_ONCE(s->word), to;
 	unsigned int step;
 
 	do {
-		step = STEP_OK;
-		to = word & ~STATE_QUEUED;
-		if (word & STATE_WORK_MAX) {
-			to += STATE_RUNNING - STATE_PENDING;
-			step |= STEP_RUN;
+		if (unlikely(!(word & STATE_WORK_MAX))) {
+			step = STEP_OK;
+			if (state_step(s, &word, word & ~STATE_QUEUED, &step))
+				return step;
+			continue;
 		}
-		if (to & STATE_WORK_MAX) {
-			to |= STATE_QUEUED;
+		step = STEP_OK | STEP_RUN;
+		to = word + STATE_RUNNING - STATE_PENDING;
+		if (to & STATE_WORK_MAX)
 			step |= STEP_POST;
-		}
-	} while (!state_step(s, &word, to, &step));
-	return step;
+		else
+			to &= ~STATE_QUEUED;
+		if (likely(state_cas(s, &word, to)))
+			return step;
+	} while (true);
 }
 
 unsigned int iocpi_state_done_any(struct iocpi_state *s)

@@ -27,9 +27,7 @@
 
 #include "win.h"
 
-#define NR_WAIT_SLOTS	64	/* waiters that share one only wake for nothing */
-
-static uint32_t wait_slots[NR_WAIT_SLOTS];
+uint32_t iocpi_wait_slots[NR_WAIT_SLOTS];
 
 static struct {
 	pthread_mutex_t lock;
@@ -41,13 +39,6 @@ static struct {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.changed = PTHREAD_COND_INITIALIZER,
 };
-
-static uint32_t *wait_slot(const OVERLAPPED *o)
-{
-	uintptr_t a = (uintptr_t)o / sizeof(*o);
-
-	return &wait_slots[(a ^ a / NR_WAIT_SLOTS) % NR_WAIT_SLOTS];
-}
 
 static bool is_pending(const OVERLAPPED *o)
 {
@@ -68,18 +59,11 @@ static void internal_nudge(void)
 	pthread_mutex_unlock(&intern.lock);
 }
 
-void iocpi_overlapped_finish(LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes)
+/* Somebody waits, perhaps for this one; it is final, and may be gone. */
+void iocpi_overlapped_wake(LPOVERLAPPED o)
 {
-	/* o may be gone as soon as Internal is final: only its address is used then. */
-	uint32_t *slot = wait_slot(o), *low = iocpi_low_word(&o->Internal);
-
-	WRITE_ONCE(o->InternalHigh, bytes);
-	/* Also a full barrier: the waiter counts itself, then looks at Internal. */
-	__atomic_exchange_n(&o->Internal, (ULONG_PTR)(uint32_t)status, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(slot, __ATOMIC_SEQ_CST)) {
-		iocpi_futex_wake_all(low);
-		internal_nudge();
-	}
+	iocpi_futex_wake_all(iocpi_low_word(&o->Internal));
+	internal_nudge();
 }
 
 /*
@@ -88,14 +72,13 @@ void iocpi_overlapped_finish(LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes)
  */
 bool iocpi_packet_read(const struct iocp_packet *packet, struct iocpi_completion *c)
 {
-	bool empty = packet->overlapped & OVERLAPPED_EMPTY;
 	struct iocpi_obj *obj;
 
-	c->bytes = packet->info;
 	switch (packet->flags & IOCP_PKT_KIND_MASK) {
 	case IOCP_PKT_KIND_POST:
 		c->overlapped = (LPOVERLAPPED)(uintptr_t)packet->overlapped;
 		c->key = packet->key;
+		c->bytes = packet->info;
 		c->status = packet->res;
 		c->err = iocp_win32_to_errno(iocp_status_to_win32(c->status));
 		c->file = NULL;
@@ -109,12 +92,7 @@ bool iocpi_packet_read(const struct iocp_packet *packet, struct iocpi_completion
 	obj = iocpi_obj_find(packet->key, IOCPI_FILE);
 	if (!obj)
 		return false;
-	c->file = container_of(obj, struct iocpi_file, obj);
-	c->overlapped = (LPOVERLAPPED)(uintptr_t)(packet->overlapped & ~OVERLAPPED_EMPTY);
-	c->key = c->file->key;
-	c->status = iocpi_io_status(packet->res, packet->info, packet->flags, c->file->kind,
-				    empty, false);
-	c->err = -packet->res;
+	iocpi_packet_of(packet, container_of(obj, struct iocpi_file, obj), c);
 	return true;
 }
 
@@ -385,7 +363,7 @@ void iocpi_internal_fork_child(void)
 	intern.led = false;
 	intern.served = false;
 	intern.changed = fresh;		/* it may count waiters that are not here */
-	memset(wait_slots, 0, sizeof(wait_slots));
+	memset(iocpi_wait_slots, 0, sizeof(iocpi_wait_slots));
 }
 
 /*
@@ -402,7 +380,7 @@ BOOL WINAPI iocp_overlapped_completed(const OVERLAPPED *overlapped)
 /* True once it is final; false at the deadline. */
 bool iocpi_overlapped_wait(const struct iocpi_file *f, const OVERLAPPED *o, uint64_t deadline)
 {
-	uint32_t *slot = wait_slot(o);
+	uint32_t *slot = iocpi_wait_slot(o);
 	bool done;
 
 	__atomic_add_fetch(slot, 1, __ATOMIC_SEQ_CST);

@@ -11,8 +11,8 @@
  * it got its packet starts the next thread before it calls back; so does whoever
  * hears that the port wants a thread, which happens after the maximum was reached
  * or a start failed.  Shrinking: a worker that got nothing for idle_ns ends, down
- * to min_threads; at that number they wait without a deadline, so an idle pool
- * sleeps for good.  The port serves the newest waiter, so it is the oldest idle
+ * to min_threads and the spare; at that number they wait without a deadline, so an
+ * idle pool sleeps for good.  The port serves the newest waiter, so it is the oldest idle
  * ones that end.  A maximum that was lowered ends busy ones too, between callbacks.
  *
  * The key of a packet is the number of the object that it is for.
@@ -89,6 +89,12 @@ enum retire {
 	RETIRE_SHUTDOWN,
 };
 
+/* Threads that stay: a deadline for each wait would cost more than a parked spare does. */
+static uint32_t pool_rest(const struct iocp_pool *pool)
+{
+	return READ_ONCE(pool->min_threads) + 1;
+}
+
 /* True if this worker is to end; it is not counted then any more. */
 static bool pool_retire(struct iocp_pool *pool, enum retire why)
 {
@@ -96,7 +102,7 @@ static bool pool_retire(struct iocp_pool *pool, enum retire why)
 
 	pthread_mutex_lock(&pool->lock);
 	end = why == RETIRE_SHUTDOWN || pool->nr_threads > pool->max_threads ||
-	      (why == RETIRE_IDLE && !pool->keep_threads && pool->nr_threads > pool->min_threads);
+	      (why == RETIRE_IDLE && !pool->keep_threads && pool->nr_threads > pool_rest(pool));
 	if (!end) {
 		pthread_mutex_unlock(&pool->lock);
 		return false;
@@ -120,7 +126,7 @@ static __attribute__((noinline)) int pool_wait(struct iocp_pool *pool, struct io
 		return 1;
 	}
 	if (!READ_ONCE(pool->keep_threads) &&
-	    READ_ONCE(pool->nr_threads) > READ_ONCE(pool->min_threads))
+	    READ_ONCE(pool->nr_threads) > pool_rest(pool))
 		deadline = iocp_deadline_ns(pool->idle_ns);
 	iocpi_enter_init(&e, NULL, 0, NULL, packet, 1, deadline, 0);
 	ret = iocpi_enter(pool->port, &e);
@@ -130,17 +136,18 @@ static __attribute__((noinline)) int pool_wait(struct iocp_pool *pool, struct io
 }
 
 /* What is known by no number is for nobody: a stale packet, or a call to look up. */
-static void pool_dispatch(struct iocp_pool *pool, const struct iocp_packet *packet)
+static inline void pool_dispatch(struct iocp_pool *pool, const struct iocp_packet *packet)
 {
 	struct iocpi_obj *obj = iocpi_obj_any(packet->key);
 	uint32_t kind = packet->flags & IOCP_PKT_KIND_MASK;
 
-	if (unlikely(packet->key == IOCPI_BELL))
+	if (unlikely(!obj && packet->key == IOCPI_BELL))
 		obj = iocpi_backlog_bell(pool);
+	if (likely(obj && READ_ONCE(obj->type) == IOCPI_FILE)) {
+		iocpi_tpio_dispatch(obj, packet);
+		return;
+	}
 	switch (obj ? READ_ONCE(obj->type) : IOCPI_FREE) {
-	case IOCPI_FILE:
-		iocpi_tpio_dispatch(packet);
-		break;
 	case IOCPI_IO:
 		if (kind == IOCP_PKT_KIND_IO)
 			iocpi_io_dispatch(obj, packet);
@@ -171,6 +178,7 @@ static void *pool_worker(void *arg)
 	struct iocp_pool *pool = arg;
 	struct iocp_packet packet;
 	struct iocpi_call call = { .packet = &packet, .thread = &iocpi_self };
+	uint64_t leave = IOCPI_BELL;
 	unsigned int turns = 0;
 	int ret;
 
@@ -185,14 +193,21 @@ static void *pool_worker(void *arg)
 		if (READ_ONCE(pool->nr_threads) > READ_ONCE(pool->max_threads) &&
 		    pool_retire(pool, RETIRE_SURPLUS))
 			return NULL;
-		ret = iocpi_take_one(pool->port, &packet, turns < BACKLOG_TURNS);
-		if (ret == RING_LEFT) {
-			turns = pool_backlog(pool) ? turns + 1 : BACKLOG_TURNS;
+		ret = iocpi_take_one(pool->port, &packet, leave);
+		if (likely(ret == 1)) {
+			leave = IOCPI_BELL;
+			turns = 0;
+			pool_dispatch(pool, &packet);
 			continue;
 		}
+		if (ret == RING_LEFT) {
+			if (!pool_backlog(pool) || ++turns >= BACKLOG_TURNS)
+				leave = leave == IOCPI_BELL ? RING_LEAVE_NONE : IOCPI_BELL;
+			continue;
+		}
+		leave = IOCPI_BELL;
 		turns = 0;
-		if (unlikely(ret != 1))
-			ret = pool_wait(pool, &packet);
+		ret = pool_wait(pool, &packet);
 		if (likely(ret > 0)) {
 			pool_dispatch(pool, &packet);
 		} else if (ret == -ETIME || ret == -ESHUTDOWN) {

@@ -18,6 +18,10 @@ static pthread_mutex_t ports_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list ports = { &ports, &ports };
 static uint64_t next_serial;
 
+/* A port without a ring has one that always says: ask the kernel. */
+static const uint32_t must_enter = 1;
+static const struct iocpi_ring no_ring = { .must_enter = &must_enter };
+
 /* A ring that cannot be mapped is no reason to fail: ENTER serves everything. */
 static void port_map_ring(struct iocp_port *port, const struct iocp_setup *setup)
 {
@@ -69,6 +73,7 @@ int iocp_open(struct iocp_port **result, const struct iocp_port_params *params)
 	if (!port)
 		return -ENOMEM;
 	list_init(&port->node);
+	port->ring = no_ring;
 	do {
 		port->fd = open(params->path ? params->path : IOCP_DEVICE_PATH,
 				O_RDWR | O_CLOEXEC);
@@ -240,7 +245,7 @@ void iocpi_port_fork_child(void)
 	for (l = ports.next; l != &ports; l = l->next) {
 		struct iocp_port *port = container_of(l, struct iocp_port, node);
 
-		port->ring = (struct iocpi_ring){ .entries = 0 };
+		port->ring = no_ring;
 		port->ro = port->rw = NULL;
 		if (port->end_in_child) {
 			close(port->fd);

@@ -11,27 +11,22 @@
 
 #include "internal.h"
 
-/* A word, read at once: the kernel may be overwriting a slot we lost. */
-static inline void ring_copy_word(struct iocp_packet *to, const struct iocp_packet *from, size_t i)
-{
-	uint64_t word = READ_ONCE(((const uint64_t *)from)[i]);
-
-	memcpy((char *)to + i * sizeof(word), &word, sizeof(word));
-}
-
+/* The kernel may be overwriting a slot we lost: read once, and then not used. */
 static inline void ring_copy(struct iocp_packet *to, const struct iocp_packet *from)
 {
-	_Static_assert(sizeof(*to) == 4 * sizeof(uint64_t), "four words");
-	ring_copy_word(to, from, 0);
-	ring_copy_word(to, from, 1);
-	ring_copy_word(to, from, 2);
-	ring_copy_word(to, from, 3);
+	typedef uint64_t half __attribute__((vector_size(16), aligned(8), may_alias));
+	const volatile half *src = (const volatile half *)from;
+	half first = src[0], second = src[1];
+
+	_Static_assert(sizeof(*to) == 2 * sizeof(half), "two halves");
+	memcpy(to, &first, sizeof(first));
+	memcpy((char *)to + sizeof(first), &second, sizeof(second));
 }
 
 #define RING_AGAIN	(-2)		/* ring_try(): others were faster */
 
 static inline int ring_try(const struct iocpi_ring *ring, struct iocp_packet *packets,
-			   unsigned int nr, bool leave_bell)
+			   unsigned int nr, const uint64_t *leave)
 {
 	uint64_t head, tail;
 	unsigned int i;
@@ -53,8 +48,8 @@ static inline int ring_try(const struct iocpi_ring *ring, struct iocp_packet *pa
 		nr = tail - head;
 	for (i = 0; i < nr; i++)
 		ring_copy(&packets[i], &ring->packets[(head + i) & (ring->entries - 1)]);
-	/* If it is not the bell any more, there is only a look at the backlog for nothing. */
-	if (unlikely(leave_bell && packets[0].key == IOCPI_BELL))
+	/* If it is not what is there any more, somebody looks at the backlog for nothing. */
+	if (leave && unlikely(packets[0].key == *leave))
 		return RING_LEFT;
 	if (__atomic_compare_exchange_n(ring->head, &head, head + nr, false,
 					__ATOMIC_RELEASE, __ATOMIC_RELAXED))
@@ -73,7 +68,7 @@ int iocpi_ring_take(const struct iocpi_ring *ring, struct iocp_packet *packets, 
 	if (nr > RING_BATCH)
 		nr = RING_BATCH;
 	do {
-		ret = ring_try(ring, packets, nr, false);
+		ret = ring_try(ring, packets, nr, NULL);
 	} while (ret == RING_AGAIN);
 	return ret;
 }
@@ -90,15 +85,15 @@ int iocpi_take_active(struct iocp_port *port, struct iocp_packet *packets, unsig
 	return ret;
 }
 
-/* As iocpi_take_active(), for workers: one packet, and nothing in the way. */
-int iocpi_take_one(struct iocp_port *port, struct iocp_packet *packet, bool leave_bell)
+/* As iocpi_take_active(), for workers: one packet, unless its key is @leave. */
+int iocpi_take_one(struct iocp_port *port, struct iocp_packet *packet, uint64_t leave)
 {
 	int ret;
 
-	if (unlikely(!port->ring.entries || iocpi_self.active_port != port->serial))
+	if (unlikely(iocpi_self.active_port != port->serial))
 		return RING_ENTER;
 	do {
-		ret = ring_try(&port->ring, packet, 1, leave_bell);
+		ret = ring_try(&port->ring, packet, 1, &leave);
 	} while (unlikely(ret == RING_AGAIN));
 	hear_port(port);
 	return ret;

@@ -50,22 +50,23 @@ static int64_t offset_of(const OVERLAPPED *o)
  */
 
 /* Hands one operation to a port; what became of it, never less than REFUSED. */
-static void submit_to(struct iocp_port *port, const struct iocp_assoc *assoc, struct iocp_op *op,
-		      struct iocp_result *result)
+static inline void submit_to(struct iocp_port *port, const struct iocp_assoc *assoc,
+			     struct iocp_op *op, struct iocp_result *result)
 {
 	int ret;
 
 	op->assoc = assoc->index;
 	op->assoc_gen = assoc->gen;
-	ret = iocp_submit(port, op, 1, result);
-	if (ret < 0) {
+	*result = (struct iocp_result){ .state = IOCP_RESULT_QUEUED };
+	ret = iocpi_submit(port, op, 1, result);
+	if (unlikely(ret < 0)) {
 		result->state = IOCP_RESULT_REFUSED;
 		result->res = ret;
 	}
 }
 
-static void prepare(struct iocp_op *op, const struct iocpi_file *f, const struct transfer *t,
-		    LPOVERLAPPED o)
+static inline void prepare(struct iocp_op *op, const struct iocpi_file *f,
+			   const struct transfer *t, LPOVERLAPPED o)
 {
 	uint64_t tagged = (uintptr_t)o | (t->len ? 0 : OVERLAPPED_EMPTY);
 	uint64_t off = t->write && f->append_only ? IOCP_OFF_APPEND : (uint64_t)offset_of(o);
@@ -80,8 +81,9 @@ static void prepare(struct iocp_op *op, const struct iocpi_file *f, const struct
 }
 
 /* Through the internal port.  @quiet: what is done at once needs no packet. */
-static int submit_internal(struct iocpi_file *f, struct iocp_op *op, bool event, bool quiet,
-			   struct iocp_result *result)
+static __attribute__((noinline)) int submit_internal(struct iocpi_file *f, struct iocp_op *op,
+						     bool event, bool quiet,
+						     struct iocp_result *result)
 {
 	struct iocp_port *port;
 	int ret;
@@ -97,15 +99,43 @@ static int submit_internal(struct iocpi_file *f, struct iocp_op *op, bool event,
 	return 0;
 }
 
+/* Not pending: with what that means for the OVERLAPPED, and the operation's reference. */
+static __attribute__((noinline)) BOOL overlapped_answered(struct iocpi_file *f, size_t len,
+							  LPDWORD bytes, LPOVERLAPPED o,
+							  const struct iocp_result *result,
+							  bool skip)
+{
+	NTSTATUS status;
+
+	if (result->state == IOCP_RESULT_DONE) {
+		status = iocpi_io_status(result->res, result->info, 0, f->kind, !len, true);
+		iocpi_complete(f, o, status, result->info, 0, false);
+		/* OV-15b: a disk file is always pending, unless the skip mode says otherwise. */
+		if (f->kind == KIND_FILE && !skip)
+			return iocpi_fail_pending();
+	} else {
+		status = iocpi_refusal_status(-result->res, f->kind);
+		iocpi_overlapped_finish(o, status, 0);
+		iocpi_file_put(f, OBJ_OP);
+	}
+	if (status != STATUS_SUCCESS)
+		return iocpi_fail_status(status, -result->res);
+	if (bytes)
+		*bytes = result->info;
+	return TRUE;
+}
+
 /* The caller holds a user's and an operation's reference; the latter goes. */
-static BOOL overlapped_io(struct iocpi_file *f, const struct transfer *t, LPDWORD bytes,
-			  LPOVERLAPPED o)
+static inline __attribute__((always_inline)) BOOL overlapped_io(struct iocpi_file *f,
+								const struct transfer *t,
+								LPDWORD bytes, LPOVERLAPPED o)
 {
 	uint32_t bind = load_acquire(&f->bind);
 	bool bound = bind == BIND_PORT || bind == BIND_TPIO;
 	bool skip = READ_ONCE(f->modes) & IOCP_MODE_SKIP_ON_SUCCESS;
-	struct iocp_result result = { .state = IOCP_RESULT_REFUSED };
 	uintptr_t event = (uintptr_t)o->hEvent;
+	bool elsewhere = !bound || event;
+	struct iocp_result result;
 	struct iocp_op op;
 	NTSTATUS status;
 	int ret;
@@ -115,11 +145,14 @@ static BOOL overlapped_io(struct iocpi_file *f, const struct transfer *t, LPDWOR
 		iocpi_file_put(f, OBJ_OP);
 		return FALSE;
 	}
-	if (bound && !event)
+	if (likely(!elsewhere)) {
 		submit_to(f->port, &f->assoc, &op, &result);
-	if (!bound || event ||
-	    /* Also what a closed port leaves behind (CP-59). */
-	    (result.state == IOCP_RESULT_REFUSED && result.res == -ESHUTDOWN)) {
+		if (likely(result.state == IOCP_RESULT_QUEUED))
+			return iocpi_fail_pending();
+		/* Also what a closed port leaves behind (CP-59). */
+		elsewhere = result.state == IOCP_RESULT_REFUSED && result.res == -ESHUTDOWN;
+	}
+	if (elsewhere) {
 		ret = submit_internal(f, &op, event, !bound || skip || event & EVENT_NO_PACKET,
 				      &result);
 		if (ret) {
@@ -128,29 +161,10 @@ static BOOL overlapped_io(struct iocpi_file *f, const struct transfer *t, LPDWOR
 			iocpi_overlapped_finish(o, status, 0);
 			return iocpi_fail_status(status, -ret);
 		}
+		if (result.state == IOCP_RESULT_QUEUED)
+			return iocpi_fail_pending();
 	}
-
-	switch (result.state) {
-	case IOCP_RESULT_QUEUED:
-		return iocpi_fail(ERROR_IO_PENDING);
-	case IOCP_RESULT_DONE:
-		status = iocpi_io_status(result.res, result.info, 0, f->kind, !t->len, true);
-		iocpi_complete(f, o, status, result.info, 0, false);
-		/* OV-15b: a disk file is always pending, unless the skip mode says otherwise. */
-		if (f->kind == KIND_FILE && !(bound && skip))
-			return iocpi_fail(ERROR_IO_PENDING);
-		break;
-	default:
-		status = iocpi_refusal_status(-result.res, f->kind);
-		iocpi_overlapped_finish(o, status, 0);
-		iocpi_file_put(f, OBJ_OP);
-		break;
-	}
-	if (status != STATUS_SUCCESS)
-		return iocpi_fail_status(status, -result.res);
-	if (bytes)
-		*bytes = result.info;
-	return TRUE;
+	return overlapped_answered(f, t->len, bytes, o, &result, bound && skip);
 }
 
 /*
@@ -324,7 +338,9 @@ static BOOL sync_io(struct iocpi_file *f, const struct transfer *t, LPDWORD byte
 	return TRUE;
 }
 
-static BOOL read_or_write(HANDLE h, const struct transfer *t, LPDWORD bytes, LPOVERLAPPED o)
+/* In each of its callers: there it is known what @t is. */
+static inline __attribute__((always_inline)) BOOL read_or_write(HANDLE h, const struct transfer *t,
+								LPDWORD bytes, LPOVERLAPPED o)
 {
 	uint32_t wanted = t->write ? FILE_WRITE_DATA | FILE_APPEND_DATA : FILE_READ_DATA;
 	struct iocpi_file *f;

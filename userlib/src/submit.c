@@ -63,19 +63,12 @@ int iocp_enter(struct iocp_port *port, struct iocp_enter *e)
 int iocp_submit(struct iocp_port *port, const struct iocp_op *ops, unsigned int nr,
 		struct iocp_result *results)
 {
-	struct iocp_enter e;
-	unsigned int i;
-	int ret;
-
 	if (unlikely(!nr))
 		return 0;
-	iocpi_enter_init(&e, ops, nr, results, NULL, 0, IOCP_NOWAIT, 0);
 	/* Results that stay unwritten mean QUEUED. */
-	for (i = 0; results && i < nr; i++)
-		results[i] = (struct iocp_result){ .state = IOCP_RESULT_QUEUED };
-	ret = iocpi_port_call(port, IOCP_IOC_ENTER, &e);
-	hear_port(port);
-	return ret < 0 ? ret : (int)e.nr_consumed;
+	if (results)
+		memset(results, 0, nr * sizeof(*results));
+	return iocpi_submit(port, ops, nr, results);
 }
 
 int iocp_post(struct iocp_port *port, const struct iocp_packet *packets, unsigned int nr)

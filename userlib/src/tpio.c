@@ -20,54 +20,86 @@ static PTP_IO tpio_of(const struct iocpi_file *f)
 	return (PTP_IO)(uintptr_t)(iocpi_obj_id(&f->obj) | TPIO_MARK);
 }
 
+static void tpio_stray(LPOVERLAPPED overlapped)
+{
+	__atomic_add_fetch(&strays, 1, __ATOMIC_RELAXED);
+	iocpi_debug("completion without StartThreadpoolIo, overlapped %p", (void *)overlapped);
+}
+
+static void tpio_stale(PTP_IO pio, const char *who)
+{
+	iocpi_debug("%s: %p is no TP_IO any more", who, (void *)pio);
+}
+
 /* The object, and the generation that each step on it checks again. */
-static struct iocpi_obj *tpio_find(PTP_IO pio, uint32_t *gen, const char *who)
+static inline struct iocpi_obj *tpio_find(PTP_IO pio, uint32_t *gen, const char *who)
 {
 	uint64_t id = (uintptr_t)pio ^ TPIO_MARK;
 	struct iocpi_obj *obj = iocpi_obj_find(id, IOCPI_FILE);
 
-	if (!obj || !(READ_ONCE(obj->word) & OBJ_TPIO)) {
-		iocpi_debug("%s: %p is no TP_IO any more", who, (void *)pio);
+	if (unlikely(!obj || !(READ_ONCE(obj->word) & OBJ_TPIO))) {
+		tpio_stale(pio, who);
 		return NULL;
 	}
 	*gen = id >> OBJ_ID_GEN;
 	return obj;
 }
 
-void iocpi_tpio_dispatch(const struct iocp_packet *packet)
+/* @f is finished, if c->file says that it is this packet that does it. */
+static inline __attribute__((always_inline)) void tpio_completed(struct iocpi_file *f,
+								 const struct iocp_packet *packet,
+								 const struct iocpi_completion *c)
 {
-	struct iocpi_completion c;
-	struct iocpi_file *f;
 	unsigned int step;
 
-	if (!iocpi_packet_read(packet, &c))
-		return;
-	f = c.file;
-	if (unlikely(!f))	/* it ended elsewhere and was posted: iocpi_complete() */
-		f = container_of(iocpi_obj_any(packet->key), struct iocpi_file, obj);
 	/*
 	 * The OVERLAPPED second: who sees it final may Start again, and that Start
 	 * must not be taken for this one's (TP-6).
 	 */
 	step = iocpi_state_packet(&f->obj.state);
-	if (likely(c.file))
-		iocpi_overlapped_finish(c.overlapped, c.status, c.bytes);
+	if (c->file)
+		iocpi_overlapped_finish(c->overlapped, c->status, c->bytes);
 	if (likely(step & STEP_RUN)) {
 		iocpi_callback_begin(&f->obj, packet->key);
-		iocpi_self.last_errno = c.err;
-		f->tp.callback(iocpi_instance(), f->tp.context, c.overlapped,
-			       iocp_status_to_win32(c.status), c.bytes, tpio_of(f));
+		iocpi_self.last_errno = c->err;
+		f->tp.callback(iocpi_instance(), f->tp.context, c->overlapped,
+			       iocpi_status_code(c->status), c->bytes,
+			       (PTP_IO)(uintptr_t)(packet->key | TPIO_MARK));
 		step = iocpi_callback_end(&f->obj);
 	} else if (f->tp.routine) {	/* no TP_IO, and so nothing that was started */
-		f->tp.routine(iocp_status_to_win32(c.status), c.bytes, c.overlapped);
+		f->tp.routine(iocpi_status_code(c->status), c->bytes, c->overlapped);
 	} else if (step & STEP_STRAY) {
-		__atomic_add_fetch(&strays, 1, __ATOMIC_RELAXED);
-		iocpi_debug("completion without StartThreadpoolIo, overlapped %p",
-			    (void *)c.overlapped);
+		tpio_stray(c->overlapped);
 	}
-	if (step & STEP_DEAD)
+	if (unlikely(step & STEP_DEAD))
 		iocpi_obj_dead(&f->obj);
 	iocpi_file_completed(f, OBJ_OP);
+}
+
+/* Not simply bytes that were moved. */
+static __attribute__((noinline)) void tpio_dispatch_any(struct iocpi_file *f,
+							const struct iocp_packet *packet)
+{
+	struct iocpi_completion c;
+
+	/* Also what ended elsewhere and was posted: iocpi_complete() */
+	if (iocpi_packet_read(packet, &c))
+		tpio_completed(f, packet, &c);
+}
+
+void iocpi_tpio_dispatch(struct iocpi_obj *obj, const struct iocp_packet *packet)
+{
+	struct iocpi_file *f = container_of(obj, struct iocpi_file, obj);
+	struct iocpi_completion c = {
+		.overlapped = (LPOVERLAPPED)(uintptr_t)packet->overlapped,
+		.bytes = packet->info,
+		.file = f,
+	};
+
+	if (unlikely(packet->flags & IOCP_PKT_KIND_MASK || packet->res || !packet->info))
+		tpio_dispatch_any(f, packet);
+	else
+		tpio_completed(f, packet, &c);
 }
 
 static bool tpio_end(struct iocpi_obj *obj, bool drop)

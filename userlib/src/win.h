@@ -47,6 +47,19 @@ BOOL iocpi_fail(DWORD code);
 BOOL iocpi_fail_errno(int err);
 BOOL iocpi_fail_status(NTSTATUS status, int err);
 
+/* iocpi_fail(ERROR_IO_PENDING), without looking that up for each operation. */
+static inline BOOL iocpi_fail_pending(void)
+{
+	iocpi_self.last_error = ERROR_IO_PENDING;
+	iocpi_self.last_errno = EINPROGRESS;
+	return FALSE;
+}
+
+static inline DWORD iocpi_status_code(NTSTATUS status)
+{
+	return likely(!status) ? 0 : iocp_status_to_win32(status);
+}
+
 /* handle.c */
 
 enum iocpi_bind {
@@ -121,12 +134,44 @@ struct iocpi_handle_ops {
 
 struct iocpi_obj *iocpi_handle_get(HANDLE h, const struct iocpi_handle_ops **ops);
 
-struct iocpi_file *iocpi_file_get(HANDLE h, uint64_t refs);
 struct iocpi_file *iocpi_file_pin(uint64_t id);
-void iocpi_file_put(struct iocpi_file *f, uint64_t refs);
-void iocpi_file_completed(struct iocpi_file *f, uint64_t refs);
+void iocpi_file_put_any(struct iocpi_file *f, uint64_t refs);
+void iocpi_file_signal(struct iocpi_file *f, uint32_t gen);
 bool iocpi_file_post(struct iocpi_file *f, struct iocp_packet *packet);
 void iocpi_file_unsignal(struct iocpi_file *f);
+
+static inline struct iocpi_file *iocpi_file_get(HANDLE h, uint64_t refs)
+{
+	struct iocpi_obj *obj = iocpi_obj_get(handle_id(h), IOCPI_FILE, refs);
+
+	return obj ? container_of(obj, struct iocpi_file, obj) : NULL;
+}
+
+static inline void iocpi_file_put(struct iocpi_file *f, uint64_t refs)
+{
+	uint64_t word = load_acquire(&f->obj.word);
+
+	/* As long as the handle is open, nothing follows.  SEQ_CST for what is below. */
+	if (likely(word & OBJ_OPEN) &&
+	    __atomic_compare_exchange_n(&f->obj.word, &word, word - refs, true, __ATOMIC_SEQ_CST,
+					__ATOMIC_RELAXED))
+		return;
+	iocpi_file_put_any(f, refs);
+}
+
+/*
+ * An operation ended: gives @refs back, OBJ_OP among them, and signals the handle
+ * (OV-9).  In that order, so that either whoever makes the signal sees that nothing is
+ * pending or it is seen here.
+ */
+static inline void iocpi_file_completed(struct iocpi_file *f, uint64_t refs)
+{
+	uint32_t gen = iocpi_obj_gen(&f->obj);
+
+	iocpi_file_put(f, refs);
+	if (unlikely(__atomic_load_n(&f->signal, __ATOMIC_SEQ_CST)))
+		iocpi_file_signal(f, gen);
+}
 void iocpi_file_forget_tpio(struct iocpi_file *f);
 struct iocpi_wport *iocpi_wport_get(HANDLE h);
 HANDLE iocpi_wport_create(uint32_t concurrency);
@@ -191,10 +236,46 @@ struct iocpi_completion {
 	struct iocpi_file *file;	/* give OBJ_OP back when done with it; NULL: posted */
 };
 
-void iocpi_overlapped_finish(LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes);
+#define NR_WAIT_SLOTS	64	/* waiters that share one only wake for nothing */
+
+extern uint32_t iocpi_wait_slots[NR_WAIT_SLOTS];
+void iocpi_overlapped_wake(LPOVERLAPPED o);
+
+static inline uint32_t *iocpi_wait_slot(const OVERLAPPED *o)
+{
+	uintptr_t a = (uintptr_t)o / sizeof(*o);
+
+	return &iocpi_wait_slots[(a ^ a / NR_WAIT_SLOTS) % NR_WAIT_SLOTS];
+}
+
+/* @o may be gone as soon as Internal is final: only its address is used then. */
+static inline void iocpi_overlapped_finish(LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes)
+{
+	WRITE_ONCE(o->InternalHigh, bytes);
+	/* Also a full barrier: the waiter counts itself, then looks at Internal. */
+	__atomic_exchange_n(&o->Internal, (ULONG_PTR)(uint32_t)status, __ATOMIC_SEQ_CST);
+	if (unlikely(__atomic_load_n(iocpi_wait_slot(o), __ATOMIC_SEQ_CST)))
+		iocpi_overlapped_wake(o);
+}
+
 bool iocpi_packet_read(const struct iocp_packet *packet, struct iocpi_completion *c);
 bool iocpi_packet_complete(const struct iocp_packet *packet, struct iocpi_completion *c);
 BOOL iocpi_overlapped_begin(struct iocpi_file *f, LPOVERLAPPED o);
+
+/* The packet of an operation of @f, whose reference to it is the caller's now. */
+static inline void iocpi_packet_of(const struct iocp_packet *packet, struct iocpi_file *f,
+				   struct iocpi_completion *c)
+{
+	c->file = f;
+	c->overlapped = (LPOVERLAPPED)(uintptr_t)(packet->overlapped & ~OVERLAPPED_EMPTY);
+	c->key = f->key;
+	c->bytes = packet->info;
+	c->status = STATUS_SUCCESS;
+	if (unlikely(packet->res || !packet->info))
+		c->status = iocpi_io_status(packet->res, packet->info, packet->flags, f->kind,
+					    packet->overlapped & OVERLAPPED_EMPTY, false);
+	c->err = -packet->res;
+}
 void iocpi_complete(struct iocpi_file *f, LPOVERLAPPED o, NTSTATUS status, ULONG_PTR bytes,
 		    uint64_t refs, bool packet);
 BOOL iocpi_overlapped_end(struct iocpi_file *f, LPOVERLAPPED o, NTSTATUS status, int err,
