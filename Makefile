@@ -55,6 +55,9 @@ guest:	## run CMD="…" as root in a guest with the module loaded
 	@$(vm)/build-module $(KERNEL) >/dev/null
 	@$(vm)/run --kernel $(KERNEL) -- bash -c "$$CMD"
 
+bench:	## what callbacks cost beside libuv, GLib and libdispatch, in counted instructions
+	@selftests/bench/run $(KERNEL)
+
 bench-cost:	## what the port costs in instructions, in a guest that counts them
 	@selftests/bench/cost $(KERNEL)
 
@@ -120,5 +123,5 @@ distclean: clean	## remove the cache of kernels, too
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/iocp"
 
 .PHONY: default help run test test-debug test-kcsan test-all debug-kernel soak shell guest \
-	bench-cost bench-blocking check-style check conformance-reference module lib modules load \
+	bench bench-cost bench-blocking check-style check conformance-reference module lib modules load \
 	unload install uninstall clean distclean
