@@ -13,7 +13,7 @@ TEST_F(query, known_operations_are_exactly_these)
 	ASSERT_EQ(0, port_query(self->port.fd, &q));
 	EXPECT_EQ(1ULL << IOCP_OP_NOP | 1ULL << IOCP_OP_READ | 1ULL << IOCP_OP_WRITE |
 		  1ULL << IOCP_OP_READV | 1ULL << IOCP_OP_WRITEV | 1ULL << IOCP_OP_FSYNC |
-		  1ULL << IOCP_OP_POST, q.ops);
+		  1ULL << IOCP_OP_POST | 1ULL << IOCP_OP_WAIT | 1ULL << IOCP_OP_TIMER, q.ops);
 }
 
 TEST_F(query, every_known_operation_is_known_and_no_other)
@@ -23,7 +23,8 @@ TEST_F(query, every_known_operation_is_known_and_no_other)
 
 	ASSERT_EQ(0, port_query(self->port.fd, &q));
 	for (i = 0; i < 64; i++) {
-		struct iocp_op op = { .opcode = i, .assoc = IOCP_NO_ASSOC };
+		/* (no fd, or WAIT would say of some file that it cannot be polled) */
+		struct iocp_op op = { .opcode = i, .assoc = IOCP_NO_ASSOC, .aux = ~0U };
 		struct iocp_result r;
 		bool known;
 
