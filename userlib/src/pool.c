@@ -135,16 +135,16 @@ static __attribute__((noinline)) int pool_wait(struct iocp_pool *pool, struct io
 	return ret;
 }
 
-/* What is known by no number is for nobody: a stale packet, or a call to look up. */
-static inline void pool_dispatch(struct iocp_pool *pool, const struct iocp_packet *packet)
+static __attribute__((noinline)) void pool_dispatch_any(struct iocp_pool *pool,
+							struct iocpi_obj *obj,
+							const struct iocp_packet *packet)
 {
-	struct iocpi_obj *obj = iocpi_obj_any(packet->key);
 	uint32_t kind = packet->flags & IOCP_PKT_KIND_MASK;
 
-	if (unlikely(!obj && packet->key == IOCPI_BELL))
+	if (!obj && packet->key == IOCPI_BELL) {
 		obj = iocpi_backlog_bell(pool);
-	if (likely(obj && READ_ONCE(obj->type) == IOCPI_FILE)) {
-		iocpi_tpio_dispatch(obj, packet);
+		if (obj)
+			iocpi_work_dispatch(obj);
 		return;
 	}
 	switch (obj ? READ_ONCE(obj->type) : IOCPI_FREE) {
@@ -162,6 +162,17 @@ static inline void pool_dispatch(struct iocp_pool *pool, const struct iocp_packe
 			iocpi_armed_dispatch(obj, packet);
 		break;
 	}
+}
+
+/* What is known by no number is for nobody: a stale packet, or a call to look up. */
+static inline void pool_dispatch(struct iocp_pool *pool, const struct iocp_packet *packet)
+{
+	struct iocpi_obj *obj = iocpi_obj_any(packet->key);
+
+	if (likely(obj && READ_ONCE(obj->type) == IOCPI_FILE))
+		iocpi_tpio_dispatch(obj, packet);
+	else
+		pool_dispatch_any(pool, obj, packet);
 }
 
 static bool pool_backlog(struct iocp_pool *pool)
