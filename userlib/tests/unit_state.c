@@ -205,7 +205,8 @@ static void *starter(void *arg)
 	int i;
 
 	(void)arg;
-	for (i = 0; i < NR_STARTS; i++) {
+	/* On a busy machine a thread may have had no turn by then. */
+	for (i = 0; i < NR_STARTS || !READ_ONCE(ran) || !READ_ONCE(cancelled); i++) {
 		/* Not far ahead, so that all the others have work all the time. */
 		while (__atomic_load_n(&tokens, __ATOMIC_RELAXED) > 100)
 			sched_yield();
@@ -303,12 +304,11 @@ static void all_at_once(void **state)
 	for (i = 2; i < ARRAY_SIZE(t); i++)
 		pthread_join(t[i], NULL);
 
-	assert_int_equal(started, 2 * NR_STARTS);
+	assert_true(started >= 2 * NR_STARTS);
 	assert_int_equal(ran + swallowed + cancelled, started);
 	assert_int_equal(stray, 0);
 	expect(&shared, 0, 0, 0);
 	assert_int_equal(dead, 1);
-	assert_true(ran && cancelled);
 }
 
 /* Two threads, one round after the other: every wait must end. */
