@@ -103,14 +103,15 @@ TEST_F(port, operations_in_flight)
 
 /*
  * Who names a number of operations has them in advance, up to a bound; who takes
- * the default has none.
+ * the default, or as many as can be, has none.
  */
 TEST_F(port, operations_in_advance)
 {
 	struct objects now;
 	struct {
 		unsigned int named, reserve;
-	} cases[] = { { 0, 0 }, { 1, 1 }, { 1024, 1024 }, { 1025, 1024 }, { ~0U, 1024 } };
+	} cases[] = { { 0, 0 }, { 1, 1 }, { 1024, 1024 }, { 1025, 1024 },
+		    { ~0U - 1, 1024 }, { ~0U, 0 } };
 	long before;
 	unsigned int i;
 	char c;
