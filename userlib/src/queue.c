@@ -71,7 +71,8 @@ HANDLE WINAPI CreateIoCompletionPort(HANDLE FileHandle, HANDLE ExistingCompletio
 	}
 	ret = iocpi_bind_begin(f);
 	if (!ret) {
-		f->key = CompletionKey;
+		/* What is pending elsewhere may end now, and look, though to no purpose. */
+		WRITE_ONCE(f->key, CompletionKey);
 		ret = iocpi_bind(f, w->port, 0, BIND_PORT, w);
 	}
 	iocpi_wport_put(w, OBJ_USER);

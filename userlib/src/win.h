@@ -268,7 +268,7 @@ static inline void iocpi_packet_of(const struct iocp_packet *packet, struct iocp
 {
 	c->file = f;
 	c->overlapped = (LPOVERLAPPED)(uintptr_t)(packet->overlapped & ~OVERLAPPED_EMPTY);
-	c->key = f->key;
+	c->key = READ_ONCE(f->key);
 	c->bytes = packet->info;
 	c->status = STATUS_SUCCESS;
 	if (unlikely(packet->res || !packet->info))
