@@ -329,16 +329,23 @@ TEST(PL15_group)
 
 static unsigned int order[2], nr_order;
 
+/* One after the other: the pool has one thread. */
+static void note(unsigned int which)
+{
+	order[nr_order] = which;
+	SET(nr_order, nr_order + 1);
+}
+
 static VOID CALLBACK high(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_TIMER timer)
 {
 	(void)instance, (void)context, (void)timer;
-	order[ADD(nr_order, 1) - 1] = 1;
+	note(1);
 }
 
 static VOID CALLBACK normal(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_TIMER timer)
 {
 	(void)instance, (void)context, (void)timer;
-	order[ADD(nr_order, 1) - 1] = 2;
+	note(2);
 }
 
 /* PL-13 */
