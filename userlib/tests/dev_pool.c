@@ -488,10 +488,18 @@ static void note_thread(struct iocp_io *io, void *context, const struct iocp_pac
 	pthread_barrier_wait(&barrier);
 }
 
+static bool all_wait(struct iocp_pool *pool)
+{
+	struct iocp_stats stats;
+
+	CHECK_EQ(iocp_pool_stats(pool, &stats), 0);
+	return stats.waiting == dev_threads();
+}
+
 TEST(oldest_idle_thread_ends_first)
 {
 	int fd = open_test_file(BLOCK, O_RDONLY), i, others = 0;
-	struct iocp_pool *pool = make_pool(TOGETHER, 0, 300);
+	struct iocp_pool *pool = make_pool(TOGETHER, 0, 2000);
 	struct iocp_op op[TOGETHER];
 	struct iocp_io *many, *one;
 	pid_t newest;
@@ -505,12 +513,12 @@ TEST(oldest_idle_thread_ends_first)
 	CHECK_EQ(iocp_io_submit(many, op, TOGETHER, NULL), TOGETHER);
 	CHECK_EQ(iocp_io_wait(many), 0);
 	CHECK(dev_threads() >= TOGETHER);
-	dev_sleep_ms(50);	/* until all wait */
+	WAIT_UNTIL(all_wait(pool));
 	iocp_prep_read(&op[0], NULL, buf, 16, 0, NULL);
 	CHECK_EQ(iocp_io_submit(one, op, 1, NULL), 1);
 	CHECK_EQ(iocp_io_wait(one), 0);
 	newest = last_worker;
-	/* A third of the time after which an idle thread ends, over and over. */
+	/* A small part of the time after which an idle thread ends, over and over. */
 	while (dev_sleep_ms(100), dev_threads() > 2) {
 		iocp_prep_read(&op[0], NULL, buf, 16, 0, NULL);
 		CHECK_EQ(iocp_io_submit(one, op, 1, NULL), 1);
@@ -565,7 +573,8 @@ TEST(idle_pool_sleeps)
 	SKIP("the sanitizer has a thread that runs");
 #endif
 	CHECK_EQ(iocp_pool_create(&pool, &params), 0);
-	dev_sleep_ms(1000);
+	WAIT_UNTIL(dev_threads() == 3 && all_wait(pool));
+	dev_sleep_ms(1000);	/* on their way from there into sleep */
 	CHECK_EQ(dev_threads(), 3);
 	before = switches();
 	CHECK(before > 0);

@@ -74,13 +74,20 @@ static VOID CALLBACK simple(PTP_CALLBACK_INSTANCE instance, PVOID context)
 	count(instance, context, NULL);
 }
 
-/* Opens the gate once the thread that closes the group has had time to wait. */
-static void *open_gate(void *arg)
+static VOID CALLBACK never(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_TIMER timer)
 {
+	(void)instance;
+	FAIL("timer %p, context %p", (void *)timer, context);
+}
+
+/* Opens the gate once the last member is closed, and whoever does it has had time to wait. */
+static void *open_gate(void *last)
+{
+	WAIT_UNTIL(!IsThreadpoolTimerSet(last));
 	dev_sleep_ms(50);
 	CHECK_EQ(GET(calls), 0);
 	SET(gate, 1);
-	return arg;
+	return NULL;
 }
 
 static pthread_t start_thread(void *(*run)(void *), void *arg)
@@ -89,6 +96,20 @@ static pthread_t start_thread(void *(*run)(void *), void *arg)
 
 	CHECK_EQ(pthread_create(&t, NULL, run, arg), 0);
 	return t;
+}
+
+/* The last member tells that the others are closed; of its own end nobody is told. */
+static pthread_t start_open_gate(void)
+{
+	FILETIME due = { .dwHighDateTime = INT32_MAX };
+	TP_CALLBACK_ENVIRON untold = env;
+	PTP_TIMER last;
+
+	SetThreadpoolCallbackCleanupGroup(&untold, group, NULL);
+	last = CreateThreadpoolTimer(never, NULL, &untold);
+	CHECK(last);
+	SetThreadpoolTimer(last, &due, 0, 0);
+	return start_thread(open_gate, last);
 }
 
 TEST(pl_15_waits_for_running_callbacks)
@@ -102,7 +123,7 @@ TEST(pl_15_waits_for_running_callbacks)
 	for (i = 0; i < 4; i++)
 		SubmitThreadpoolWork(work);
 	WAIT_UNTIL(GET(entered) == 4);
-	t = start_thread(open_gate, NULL);
+	t = start_open_gate();
 	close_members(FALSE);
 	CHECK_EQ(calls, 4);
 	CHECK_EQ(cancels, 0);		/* PL-16: only with cancel */
@@ -130,7 +151,7 @@ TEST(pl_15_without_cancel_what_is_queued_runs)
 		SubmitThreadpoolWork(work);
 		CHECK(TrySubmitThreadpoolCallback(simple, &calls, &env));
 	}
-	t = start_thread(open_gate, NULL);
+	t = start_open_gate();
 	close_members(FALSE);
 	CHECK_EQ(calls, 21);
 	pthread_join(t, NULL);
@@ -151,7 +172,7 @@ TEST(pl_15_16_cancel_drops_and_tells)
 	WAIT_UNTIL(GET(entered) == 1);
 	for (i = 0; i < 10; i++)
 		SubmitThreadpoolWork(work);
-	t = start_thread(open_gate, NULL);
+	t = start_open_gate();
 	close_members(TRUE);
 	CHECK_EQ(calls, 1);
 	CHECK_EQ(cancels, 3);			/* one for each object, also the idle one */
@@ -174,7 +195,7 @@ TEST(pl_16_cancel_callback_comes_last)
 	SetThreadpoolCallbackCleanupGroup(&env, group, cancel_after);
 	SubmitThreadpoolWork(make_work(hold));
 	WAIT_UNTIL(GET(entered) == 1);
-	t = start_thread(open_gate, NULL);
+	t = start_open_gate();
 	close_members(TRUE);
 	CHECK_EQ(cancels, 1);
 	pthread_join(t, NULL);
@@ -196,7 +217,7 @@ TEST(pl_16_not_of_what_somebody_closed)
 	SubmitThreadpoolWork(closed);
 	CloseThreadpoolWork(closed);
 	CloseThreadpoolWork(held);
-	t = start_thread(open_gate, NULL);
+	t = start_open_gate();
 	close_members(TRUE);
 	CHECK_EQ(calls, 1);			/* it is waited for all the same */
 	CHECK_EQ(cancels, 0);
@@ -219,7 +240,7 @@ TEST(pl_16_simple_callbacks_only_if_pending)
 	WAIT_UNTIL(GET(entered) == 1);
 	for (i = 0; i < 100; i++)
 		CHECK(TrySubmitThreadpoolCallback(simple, &calls, &env));
-	t = start_thread(open_gate, NULL);
+	t = start_open_gate();
 	close_members(TRUE);
 	CHECK_EQ(calls, 1);
 	CHECK_EQ(cancels, 101);
@@ -297,7 +318,7 @@ TEST(pl_15_close_inside_callbacks_is_tolerated)
 	for (i = 0; i < 4; i++)
 		SubmitThreadpoolWork(make_work(close_own));
 	WAIT_UNTIL(GET(entered) == 4);
-	t = start_thread(open_gate, NULL);
+	t = start_open_gate();
 	close_members(TRUE);
 	CHECK_EQ(calls, 4);
 	CHECK_EQ(cancels, 4);			/* the group was first */
@@ -351,7 +372,7 @@ TEST(ci_6_pl_15_group_waits_for_who_disassociated)
 	WAIT_UNTIL(GET(apart) == 2);
 	WaitForThreadpoolWorkCallbacks(work, FALSE);	/* this one does not */
 	CloseThreadpoolWork(closed);			/* a member until its callback returns */
-	t = start_thread(open_gate, NULL);
+	t = start_open_gate();
 	close_members(TRUE);
 	CHECK_EQ(calls, 2);
 	CHECK_EQ(cancels, 1);
@@ -377,7 +398,7 @@ TEST(tr_24_group_is_sealed_while_it_closes)
 	make_group(2);
 	SubmitThreadpoolWork(make_work(create_more));
 	WAIT_UNTIL(GET(entered) == 1);
-	t = start_thread(open_gate, NULL);
+	t = start_open_gate();
 	close_members(FALSE);
 	CHECK_EQ(calls, 1);
 	pthread_join(t, NULL);
@@ -471,7 +492,7 @@ TEST(tr_23_in_a_callback_while_another_thread_closes)
 	for (i = 0; i < 3; i++)
 		SubmitThreadpoolWork(make_work(close_at_once));
 	WAIT_UNTIL(GET(entered) == 3);
-	t = start_thread(open_gate, NULL);
+	t = start_open_gate();
 	close_members(FALSE);
 	CHECK_EQ(calls, 3);
 	pthread_join(t, NULL);
@@ -633,7 +654,7 @@ TEST(tp_22_start_while_the_group_closes)
 	start_read(make_io(chain, read_on), chain, &o);
 	CHECK_EQ(write(wr, "x", 1), 1);
 	WAIT_UNTIL(GET(entered) == 1);
-	t = start_thread(open_gate, NULL);
+	t = start_open_gate();
 	close_members(FALSE);
 	CHECK_EQ(calls, 1);
 	CHECK_EQ(write(wr, "x", 1), 1);

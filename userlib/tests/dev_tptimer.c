@@ -177,9 +177,10 @@ TEST(PL20_wait)
 	CloseThreadpoolTimer(timer);
 }
 
-static void *open_gate(void *arg)
+/* Once a timer is closed, and whoever does it has had time to wait. */
+static void *open_gate(void *timer)
 {
-	(void)arg;
+	WAIT_UNTIL(!timer || !IsThreadpoolTimerSet(timer));
 	dev_sleep_ms(50);
 	SET(gate, 1);
 	return NULL;
@@ -309,12 +310,12 @@ TEST(PL15_group)
 	SetThreadpoolCallbackCleanupGroup(&env, group, was_cancelled);
 	timer[0] = make_timer(hold, &env);
 	timer[1] = make_timer(count_call, &env);
-	timer[2] = make_timer(count_call, &env);
+	timer[2] = make_timer(count_call, &env);	/* the last, and closed last */
 	SetThreadpoolTimer(timer[0], &now, 0, 0);
 	WAIT_UNTIL(GET(entered) == 1);
 	SetThreadpoolTimer(timer[1], &now, 0, 0);
 	SetThreadpoolTimer(timer[2], &later, 10, 0);
-	CHECK_EQ(pthread_create(&t, NULL, open_gate, NULL), 0);
+	CHECK_EQ(pthread_create(&t, NULL, open_gate, timer[2]), 0);
 	CloseThreadpoolCleanupGroupMembers(group, TRUE, &gate);
 	CHECK_EQ(GET(calls), 1);
 	CHECK_EQ(cancelled, 3);
