@@ -30,7 +30,7 @@ static VOID CALLBACK done(PTP_CALLBACK_INSTANCE instance, PVOID context, PVOID o
 
 int main(void)
 {
-	char names[FILES][16];
+	char names[FILES][24];
 	HANDLE files[FILES];
 	int i, j, once = 0;
 
