@@ -117,7 +117,9 @@ struct iocpi_obj *iocpi_backlog_bell(struct iocp_pool *pool)
 
 	__atomic_exchange_n(&b->bell, BELL_NONE, __ATOMIC_SEQ_CST);
 	obj = iocpi_backlog_take(pool);
-	if (obj && ((uint32_t)READ_ONCE(b->out) || READ_ONCE(b->in)))
+	/* SEQ_CST: not before the bell is seen cleared by who puts more in. */
+	if (obj && ((uint32_t)__atomic_load_n(&b->out, __ATOMIC_SEQ_CST) ||
+		    __atomic_load_n(&b->in, __ATOMIC_SEQ_CST)))
 		backlog_ring(pool);
 	return obj;
 }
