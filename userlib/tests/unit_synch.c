@@ -314,7 +314,7 @@ static void sleepers_wake(void **state)
 /* The event a thread waits for is closed: the wait goes on, in peace. */
 static void *wait_briefly(void *arg)
 {
-	assert_int_equal(WaitForSingleObject(arg, 50), WAIT_TIMEOUT);
+	assert_int_equal(WaitForSingleObject(arg, 1000), WAIT_TIMEOUT);
 	return NULL;
 }
 
