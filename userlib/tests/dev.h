@@ -190,6 +190,40 @@ static inline unsigned int dev_threads(void)
 	return n;
 }
 
+#ifdef __SANITIZE_ADDRESS__
+static inline bool dev_others_sleep(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	bool sleep = true;
+	struct dirent *d;
+
+	CHECK(dir);
+	while ((d = readdir(dir))) {
+		char path[64], state = 'S';
+		FILE *f = NULL;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%.20s/stat", d->d_name);
+		if (atoi(d->d_name) > 0 && atoi(d->d_name) != gettid())
+			f = fopen(path, "re");
+		if (!f)
+			continue;
+		sleep &= fscanf(f, "%*d (%*[^)]) %c", &state) == 1 && state == 'S';
+		fclose(f);
+	}
+	closedir(dir);
+	return sleep;
+}
+#endif
+
+/* For a process with threads: what the sanitizer had locked would stay so in the child. */
+static inline pid_t dev_fork(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	WAIT_UNTIL(dev_others_sleep());
+#endif
+	return fork();
+}
+
 static int dev_run(const struct dev_test *t)
 {
 	int status;

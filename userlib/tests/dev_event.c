@@ -732,7 +732,7 @@ TEST(events_in_a_child)
 	start_read(h, buf, sizeof(buf), &o, event);
 	CHECK_EQ(write(fd, "abc", 3), 3);
 	CHECK_EQ(WaitForSingleObject(event, INFINITE), WAIT_OBJECT_0);
-	pid = fork();
+	pid = dev_fork();
 	CHECK(pid >= 0);
 	if (!pid) {
 		event = make_event(TRUE, FALSE);

@@ -543,7 +543,7 @@ TEST(fork_child)
 	CHECK_EQ(iocp_post_one(port, 1, 0, NULL), 0);
 	CHECK_EQ(iocp_post_one(port, 2, 0, NULL), 0);
 	CHECK_EQ(iocp_wait(port, &p, 1, IOCP_NOWAIT), 1);	/* active here, not there */
-	pid = fork();
+	pid = dev_fork();
 	if (!pid) {
 		CHECK_EQ(iocp_wait(port, &p, 1, IOCP_NOWAIT), 1);
 		CHECK_EQ(p.key, 2);

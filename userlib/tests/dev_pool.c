@@ -631,7 +631,7 @@ TEST(dead_after_fork)
 
 	CHECK_EQ(iocp_io_create(&io, pool, fd, count_call, &calls), 0);
 	iocp_prep_read(&op, NULL, buf, 16, 0, NULL);
-	pid = fork();
+	pid = dev_fork();
 	if (!pid) {
 		CHECK_EQ(iocp_io_submit(io, &op, 1, NULL), -ESHUTDOWN);
 		CHECK_EQ(iocp_io_wait(io), -ESHUTDOWN);

@@ -444,7 +444,7 @@ TEST(fork_child)
 	pid_t pid;
 
 	CHECK_EQ(iocp_timer_set(timer, iocp_deadline_ns(100 * MS), 0, 0, 0), 0);
-	pid = fork();
+	pid = dev_fork();
 	CHECK(pid >= 0);
 	if (!pid) {
 		if (iocp_timer_set(timer, 0, 0, 0, 0) != -ESHUTDOWN ||

@@ -492,7 +492,7 @@ static void expect_messages(const char *name, const char *value, bool expected)
 	pid_t pid;
 
 	CHECK_EQ(pipe(fds), 0);
-	pid = fork();
+	pid = dev_fork();
 	if (!pid) {
 		setenv(name, value, 1);
 		dup2(fds[1], STDERR_FILENO);

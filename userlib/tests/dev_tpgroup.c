@@ -695,7 +695,7 @@ TEST(dead_in_a_child)
 	make_group(1);
 	SubmitThreadpoolWork(make_work(count));
 	WAIT_UNTIL(GET(calls) == 1);
-	pid = fork();
+	pid = dev_fork();
 	if (!pid) {
 		old = group;
 		old_pool = pool;

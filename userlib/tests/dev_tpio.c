@@ -871,7 +871,7 @@ TEST(fork_child_starts_anew)
 
 	start_read(io, h, &o, 10, 0);
 	WaitForThreadpoolIoCallbacks(io, FALSE);
-	pid = fork();
+	pid = dev_fork();
 	if (!pid) {
 		CHECK(!ReadFile(h, o.buf, 10, NULL, &o.ov));
 		CHECK_EQ(GetLastError(), ERROR_INVALID_HANDLE);

@@ -312,7 +312,7 @@ TEST(pl_14_persistent)
 	WAIT_UNTIL(dev_threads() == 5 + 3);	/* spares included */
 	release_threads(work);
 	WaitForThreadpoolWorkCallbacks(brief, FALSE);
-	WAIT_UNTIL(dev_threads() == 5 + 2);	/* after 10 s: one and its spare */
+	WAIT_UNTIL(dev_threads() == 5 + 2);	/* after 10 s */
 	dev_sleep_ms(2000);
 	CHECK_EQ(dev_threads(), 5 + 2);
 	CloseThreadpoolWork(work);

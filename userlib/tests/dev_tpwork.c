@@ -293,7 +293,7 @@ TEST(dead_in_a_child)
 
 	SubmitThreadpoolWork(work);
 	WaitForThreadpoolWorkCallbacks(work, FALSE);
-	pid = fork();
+	pid = dev_fork();
 	if (!pid) {
 		SubmitThreadpoolWork(work);
 		WaitForThreadpoolWorkCallbacks(work, FALSE);

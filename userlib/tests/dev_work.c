@@ -673,7 +673,7 @@ TEST(dead_in_a_child)
 	struct iocp_pool *pool = make_pool(0, 0);
 	struct iocp_work *work = make_work(pool, 0, count_call, &calls), *other;
 	int status;
-	pid_t pid = fork();
+	pid_t pid = dev_fork();
 
 	if (!pid) {
 		CHECK_EQ(iocp_work_submit(work), -ESHUTDOWN);
