@@ -175,8 +175,11 @@ static void iocp_rw_init_kiocb(struct iocp_req *req, struct kiocb *kiocb, struct
 			flags |= IOCB_DSYNC;
 		if (rwf & (__force u32)RWF_SYNC)
 			flags |= IOCB_SYNC;
-		if (rwf & (__force u32)RWF_APPEND)
+		if (rwf & (__force u32)RWF_APPEND) {
 			flags |= IOCB_APPEND;
+			/* overlayfs of 6.1 does not pass the flag on */
+			kiocb->ki_pos = iocp_rw_size(req);
+		}
 	}
 	kiocb->ki_flags = file->f_iocb_flags | flags;
 }

@@ -3,6 +3,7 @@
  * rw_misc.c - files of other kinds, and rights and limits that bind operations
  * as they bind read(2) and write(2).
  */
+#include <linux/magic.h>
 #include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
@@ -345,6 +346,36 @@ TEST_F(misc, RLIMIT_FSIZE_of_a_memfd)
 }
 
 /* --------------------------------------------------------------- full disk */
+
+/* overlayfs of 6.1 forgets that a write is to append: it would be at the start. */
+TEST_F(misc, append_on_overlayfs)
+{
+	static const u32 flags[] = { 0, IOCP_OP_F_FORCE_PUNT };
+	struct statfs sf;
+	struct outcome o;
+	struct assoc as;
+	char path[] = "/var/tmp/iocp-append-XXXXXX", buf[16];
+	unsigned int i;
+	int fd = mkstemp(path);		/* (not every overlayfs knows O_TMPFILE) */
+
+	ASSERT_LE(0, fd);
+	unlink(path);
+	ASSERT_EQ(0, fstatfs(fd, &sf));
+	if (sf.f_type != OVERLAYFS_SUPER_MAGIC)
+		SKIP(return, "/var/tmp is on no overlayfs");
+	ASSERT_EQ(4, write(fd, "0123", 4));
+	ASSERT_EQ(0, assoc_add(FD, fd, 1, &as));
+	for (i = 0; i < 4; i++) {
+		struct iocp_op op = op_write(&as, 1, "abcd" + i, 1, IOCP_OFF_APPEND);
+
+		op.flags = flags[i & 1];
+		ASSERT_EQ(0, run_op(FD, op, &o));
+		ASSERT_EQ(1, o.info);
+	}
+	ASSERT_EQ(8, pread(fd, buf, sizeof(buf), 0));
+	EXPECT_EQ(0, memcmp(buf, "0123abcd", 8));
+	close(fd);
+}
 
 /* OV-20: what went in before the space ran out is told beside the error. */
 TEST_F(misc, ENOSPC_half_way)
