@@ -520,6 +520,7 @@ TEST(oldest_idle_thread_ends_first)
 	newest = last_worker;
 	/* A small part of the time after which an idle thread ends, over and over. */
 	while (dev_sleep_ms(100), dev_threads() > 2) {
+		WAIT_UNTIL(all_wait(pool));
 		iocp_prep_read(&op[0], NULL, buf, 16, 0, NULL);
 		CHECK_EQ(iocp_io_submit(one, op, 1, NULL), 1);
 		CHECK_EQ(iocp_io_wait(one), 0);
