@@ -64,6 +64,12 @@ bench-cost:	## what the port costs in instructions, in a guest that counts them
 bench-blocking:	## measure threads that block, with a port and with its peers: table and plot
 	@selftests/bench/blocking/run $(KERNEL)
 
+fio:	## fio's verify jobs with our engine and its peers, in a guest: table
+	@userlib/fio/run $(KERNEL)
+
+fio-engine:	## build our engine for the fio that is installed
+	@userlib/fio/run --build
+
 check-style:	## W=1, sparse and checkpatch --strict over the module; clean or an error
 	@$(vm)/check-style $(KERNEL)
 
@@ -123,5 +129,5 @@ distclean: clean	## remove the cache of kernels, too
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/iocp"
 
 .PHONY: default help run test test-debug test-kcsan test-all debug-kernel soak shell guest \
-	bench bench-cost bench-blocking check-style check conformance-reference module lib modules load \
-	unload install uninstall clean distclean
+	bench bench-cost bench-blocking fio fio-engine check-style check conformance-reference \
+	module lib modules load unload install uninstall clean distclean
