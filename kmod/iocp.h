@@ -529,6 +529,7 @@ struct iocp_objects {
 extern struct iocp_objects iocp_objects;
 extern struct workqueue_struct *iocp_io_wq;
 extern struct workqueue_struct *iocp_stream_wq;
+extern struct workqueue_struct *iocp_flush_wq;
 extern struct workqueue_struct *iocp_end_wq;
 extern struct kmem_cache *iocp_pkt_cache;
 extern struct kmem_cache *iocp_req_cache;
@@ -846,6 +847,7 @@ int iocp_stream_init(struct iocp_assoc *assoc);
 void iocp_stream_exit(struct iocp_assoc *assoc);
 ssize_t iocp_stream_submit(struct iocp_req *req);
 int iocp_stream_cancel(struct iocp_req *req);
+struct workqueue_struct *iocp_wq_of(const struct file *file);
 void iocp_pwq_add(struct iocp_pwq *pwq, wait_queue_head_t *whead, wait_queue_func_t func,
 		  void *private);
 void iocp_pwq_del(struct iocp_pwq *pwq, unsigned int nr);

@@ -19,6 +19,7 @@
 struct iocp_objects iocp_objects;
 struct workqueue_struct *iocp_io_wq;	/* operations that block */
 struct workqueue_struct *iocp_stream_wq;	/* streams that became ready */
+struct workqueue_struct *iocp_flush_wq;	/* those of them that iocp_wq_of() names */
 struct workqueue_struct *iocp_end_wq;	/* the end of owners, workers and ports */
 struct kmem_cache *iocp_pkt_cache;
 struct kmem_cache *iocp_req_cache;
@@ -480,6 +481,8 @@ static void iocp_cleanup(void)
 		destroy_workqueue(iocp_io_wq);
 	if (iocp_stream_wq)
 		destroy_workqueue(iocp_stream_wq);
+	if (iocp_flush_wq)
+		destroy_workqueue(iocp_flush_wq);
 	if (iocp_end_wq)
 		destroy_workqueue(iocp_end_wq);
 	rcu_barrier();
@@ -499,8 +502,10 @@ static int __init iocp_init(void)
 	/* Swap and writeback may depend on an appliance that waits for us. */
 	iocp_io_wq = alloc_workqueue("iocp_io", WQ_UNBOUND | WQ_MEM_RECLAIM, WQ_MAX_ACTIVE);
 	iocp_stream_wq = alloc_workqueue("iocp_stream", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	iocp_flush_wq = alloc_workqueue("iocp_flush", WQ_UNBOUND, 0);
 	iocp_end_wq = alloc_workqueue("iocp_end", WQ_UNBOUND, 0);
-	if (!iocp_pkt_cache || !iocp_req_cache || !iocp_io_wq || !iocp_stream_wq || !iocp_end_wq)
+	if (!iocp_pkt_cache || !iocp_req_cache || !iocp_io_wq || !iocp_stream_wq ||
+	    !iocp_flush_wq || !iocp_end_wq)
 		goto fail;
 
 	iocp_worker_init();

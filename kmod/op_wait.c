@@ -52,7 +52,7 @@ static int iocp_wait_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 		WRITE_ONCE(req->dead, true);
 	/* A full barrier, whatever the state was: iocp_wait_look() has one, too. */
 	if (atomic_xchg(&req->armed, IOCP_WAIT_WOKEN) == IOCP_WAIT_ARMED)
-		queue_work(iocp_stream_wq, &req->work);
+		queue_work(iocp_wq_of(req->file), &req->work);
 	if (events & POLLFREE)
 		iocp_pwq_gone(container_of(wait, struct iocp_pwq, wait));
 	return 1;
@@ -259,7 +259,7 @@ ssize_t iocp_wait_start(struct iocp_req *req)
 		ret = t.error;
 	} else if (ret == -EAGAIN) {
 		if (req->flags & IOCP_OP_F_FORCE_PUNT || iocp_wait_arm(req) != -EIOCBQUEUED)
-			queue_work(iocp_stream_wq, &req->work);
+			queue_work(iocp_wq_of(req->file), &req->work);
 		return -EIOCBQUEUED;
 	}
 	spin_lock_irq(&assoc->lock);

@@ -34,6 +34,7 @@
  */
 #include <linux/file.h>
 #include <linux/kthread.h>
+#include <linux/major.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -55,6 +56,23 @@ static struct file *iocp_dir_file(struct iocp_dir *dir)
 	return dir->assoc->nb_file ?: dir->assoc->file;
 }
 
+/*
+ * iocp_wq_of - where a file that became ready is looked at
+ *
+ * Terminals, and an epoll that looks at one, wait in their poll for work of a queue that
+ * cannot promise to go on without memory, so who has promised that may not do it.  The
+ * promise is for what writeback may depend on: sockets, pipes, and /dev/fuse and the like.
+ */
+struct workqueue_struct *iocp_wq_of(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	if (S_ISSOCK(inode->i_mode) || S_ISFIFO(inode->i_mode) ||
+	    (S_ISCHR(inode->i_mode) && imajor(inode) == MISC_MAJOR))
+		return iocp_stream_wq;
+	return iocp_flush_wq;
+}
+
 static bool iocp_dir_ready(struct iocp_dir *dir)
 {
 	return vfs_poll(iocp_dir_file(dir), NULL) & dir->events;
@@ -64,7 +82,7 @@ static bool iocp_dir_ready(struct iocp_dir *dir)
 static void iocp_dir_kick(struct iocp_dir *dir, unsigned long delay)
 {
 	refcount_inc(&dir->assoc->refs);
-	queue_delayed_work(iocp_stream_wq, &dir->work, delay);
+	queue_delayed_work(iocp_wq_of(dir->assoc->file), &dir->work, delay);
 }
 
 /* The same from the work itself: no signals for the kernel thread any more. */
@@ -132,7 +150,7 @@ static int iocp_stream_wake(wait_queue_entry_t *wait, unsigned int mode, int syn
 			continue;
 		/* Armed with nothing left to do, and on its way out: let it go. */
 		if (refcount_inc_not_zero(&assoc->refs))
-			queue_delayed_work(iocp_stream_wq, &dir->work, 0);
+			queue_delayed_work(iocp_wq_of(assoc->file), &dir->work, 0);
 	}
 	if (events & POLLFREE)
 		iocp_pwq_gone(pwq);

@@ -1078,6 +1078,32 @@ TEST_F(end, of_the_process)
 	CAME(NR_ARMED, 0, 3);
 }
 
+/*
+ * A terminal's poll waits for the kernel's own work; a queue of ours that must go on when there
+ * is no memory may not do that, and the kernel says so in its log.  (Found by fuzzing.)
+ */
+TEST_F(wait, terminal_that_is_being_fed)
+{
+	unsigned int i, nr = rounds(300);
+	struct iocp_packet p;
+	int other, tty = make_pty(&other);
+
+	ASSERT_LE(0, tty);
+	for (i = 0; i < nr; i++) {
+		struct iocp_op op = op_wait(i, tty, 0);
+		char byte;
+
+		op.flags = IOCP_OP_F_FORCE_PUNT;
+		ASSERT_EQ(0, submit_queued(self->port.fd, op));
+		ASSERT_EQ(1, write(other, "x", 1));
+		ASSERT_EQ(1, reap(self->port.fd, &p, 1));
+		EXPECT_EQ(0, p.res);
+		ASSERT_EQ(1, read(tty, &byte, 1));
+	}
+	close(tty);
+	close(other);
+}
+
 TEST_F(wait, shutdown_with_waits_armed)
 {
 	ARM(1, self->event, 0);
