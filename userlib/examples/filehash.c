@@ -190,9 +190,9 @@ static int report(const struct file *f)
 
 int main(int argc, char **argv)
 {
-	struct file **files = calloc(argc, sizeof(*files));
 	TP_CALLBACK_ENVIRON env;
 	PTP_CLEANUP_GROUP group;
+	struct file **files;
 	int i, failed = 0;
 	PTP_POOL pool;
 
@@ -200,6 +200,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: filehash FILE...\n");
 		return 2;
 	}
+	files = calloc(argc, sizeof(*files));
 	InitializeThreadpoolEnvironment(&env);
 	pool = CreateThreadpool(NULL);
 	group = CreateThreadpoolCleanupGroup();
