@@ -9,6 +9,7 @@
  */
 #include <libgen.h>
 #include <stdarg.h>
+#include <sys/utsname.h>
 
 #include "iocp_test.h"
 
@@ -435,8 +436,12 @@ TEST_F_TIMEOUT(drive, is_removed_with_256_in_flight, 90)
 {
 	struct iocp_result results[NR];
 	char path[64], device[128];
+	struct utsname name;
 	struct tally t;
 
+	/* The emulated drive forgets some commands there, and time-outs take minutes. */
+	if (!uname(&name) && !strncmp(name.release, "6.1.", 4))
+		SKIP(return, "the drive and the driver of this kernel lose each other");
 	BEGIN();
 	ASSERT_EQ(0, run("echo 1 >%s/device/remove", device));
 	END();
