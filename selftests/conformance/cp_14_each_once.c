@@ -30,8 +30,8 @@ static DWORD WINAPI taker(LPVOID batch)
 				return 0;
 			InterlockedIncrement(&seen[entries[i].lpCompletionKey - 1]);
 			/* Within a batch packets of one poster are in order. */
-			if (i && entries[i].lpCompletionKey / COUNT ==
-				 entries[i - 1].lpCompletionKey / COUNT &&
+			if (i && (entries[i].lpCompletionKey - 1) / COUNT ==
+				 (entries[i - 1].lpCompletionKey - 1) / COUNT &&
 			    entries[i].lpCompletionKey < entries[i - 1].lpCompletionKey)
 				InterlockedIncrement(&disorder);
 			InterlockedIncrement(&taken);
