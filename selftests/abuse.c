@@ -13,15 +13,6 @@ PORT_FIXTURE(abuse, 4, 16)
 
 #define FD	(self->port.fd)
 
-/* In a child: say which check failed. */
-#define CHECK(cond) do {						\
-	if (!(cond)) {							\
-		printf("# child, line %d: %s (errno %d)\n", __LINE__, #cond, errno); \
-		fflush(stdout);						\
-		_exit(1);						\
-	}								\
-} while (0)
-
 /* --------------------------------------------------- memory that never comes */
 
 /* A page whose first touch waits for an answer that nobody gives, also in the kernel. */

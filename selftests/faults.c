@@ -11,7 +11,6 @@
  */
 #include <dirent.h>
 #include <sys/eventfd.h>
-#include <termios.h>
 
 #include "iocp_test.h"
 
@@ -611,21 +610,6 @@ TEST_F(fault, shutdown)
 
 /* ------------------------------------------------------------------- files */
 
-/* Raw, so that a terminal is a stream of bytes. */
-static int make_pty(int fds[2])
-{
-	struct termios tio;
-
-	fds[1] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (fds[1] < 0 || grantpt(fds[1]) || unlockpt(fds[1]))
-		return -errno;
-	fds[0] = open(ptsname(fds[1]), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (fds[0] < 0 || tcgetattr(fds[0], &tio))
-		return -errno;
-	cfmakeraw(&tio);
-	return tcsetattr(fds[0], TCSANOW, &tio) ? -errno : 0;
-}
-
 static int make_file(int fds[2])
 {
 	fds[0] = memfd_create("file", MFD_CLOEXEC);
@@ -716,8 +700,8 @@ FILE_VARIANT(read_socket, make_socket, IOCP_OP_READ);
 FILE_VARIANT(write_socket, make_socket, IOCP_OP_WRITE);
 FILE_VARIANT(writev_socket_nosignal, make_socket, IOCP_OP_WRITEV, IOCP_OP_F_NOSIGNAL);
 FILE_VARIANT(read_eventfd, make_eventfd, IOCP_OP_READ, .len = 8, .loses = true);
-FILE_VARIANT(read_terminal, make_pty, IOCP_OP_READ, .len = 1024, .loses = true);
-FILE_VARIANT(write_terminal, make_pty, IOCP_OP_WRITE, .len = 1024, .loses = true);
+FILE_VARIANT(read_terminal, make_raw_pty, IOCP_OP_READ, .len = 1024, .loses = true);
+FILE_VARIANT(write_terminal, make_raw_pty, IOCP_OP_WRITE, .len = 1024, .loses = true);
 FILE_VARIANT(write_null, make_null, IOCP_OP_WRITE);
 
 FIXTURE_SETUP(file)

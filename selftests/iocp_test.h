@@ -36,6 +36,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -101,6 +102,15 @@ static inline unsigned int rounds(unsigned int n)
 
 	return scaled < 1 ? 1 : scaled;
 }
+
+/* In a child: say which check failed. */
+#define CHECK(cond) do {						\
+	if (!(cond)) {							\
+		printf("# child, line %d: %s (errno %d)\n", __LINE__, #cond, errno); \
+		fflush(stdout);						\
+		_exit(1);						\
+	}								\
+} while (0)
 
 /* A resource of the test machine, or the test is skipped with the reason. */
 #define NEED_ENV(var) ({						\
@@ -822,6 +832,21 @@ static inline int tmp_file(const char *dir, int flags)
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | flags, 0600);
 
 	return fd < 0 ? -errno : fd;
+}
+
+/* fds[0] the terminal, fds[1] the other end.  Raw, so that it is a stream of bytes. */
+static inline int make_raw_pty(int fds[2])
+{
+	struct termios tio;
+
+	fds[1] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (fds[1] < 0 || grantpt(fds[1]) || unlockpt(fds[1]))
+		return -errno;
+	fds[0] = open(ptsname(fds[1]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (fds[0] < 0 || tcgetattr(fds[0], &tio))
+		return -errno;
+	cfmakeraw(&tio);
+	return tcsetattr(fds[0], TCSANOW, &tio) ? -errno : 0;
 }
 
 /* The same file opened once more, with other flags. */

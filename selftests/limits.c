@@ -378,14 +378,6 @@ FIXTURE_TEARDOWN_PARENT(user)
 }
 
 /* Run in a child of another user: its counts are nobody else's. */
-#define CHECK(cond) do {						\
-	if (!(cond)) {							\
-		printf("# child, line %d: %s (errno %d)\n", __LINE__, #cond, errno); \
-		fflush(stdout);						\
-		_exit(1);						\
-	}								\
-} while (0)
-
 #define AS_SOMEBODY(...) do {						\
 	int status_;							\
 	pid_t pid_ = fork();						\

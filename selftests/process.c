@@ -49,15 +49,6 @@ static char hear(int fd)
 	return read(fd, &c, 1) == 1 ? c : 0;
 }
 
-/* In a child: say which check failed. */
-#define CHECK(cond) do {						\
-	if (!(cond)) {							\
-		printf("# child, line %d: %s (errno %d)\n", __LINE__, #cond, errno); \
-		fflush(stdout);						\
-		_exit(1);						\
-	}								\
-} while (0)
-
 #define CHILD_OK(pid) do {						\
 	int status_;							\
 									\

@@ -19,15 +19,6 @@ PORT_FIXTURE(rights, 4, 16)
 /* A user and a group that own nothing. */
 #define SOMEBODY 31337
 
-/* In a child: say which check failed. */
-#define CHECK(cond) do {						\
-	if (!(cond)) {							\
-		printf("# child, line %d: %s (errno %d)\n", __LINE__, #cond, errno); \
-		fflush(stdout);						\
-		_exit(1);						\
-	}								\
-} while (0)
-
 #define IN_CHILD(...) do {						\
 	int status_;							\
 	pid_t pid_ = fork();						\

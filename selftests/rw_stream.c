@@ -6,7 +6,6 @@
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <termios.h>
 
 #include "iocp_test.h"
 
@@ -81,20 +80,6 @@ static int make_fifo(int fds[2])
 	return fcntl(fds[0], F_SETFL, O_RDONLY) ? -errno : 0;
 }
 
-static int make_pty(int fds[2])
-{
-	struct termios tio;
-
-	fds[1] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (fds[1] < 0 || grantpt(fds[1]) || unlockpt(fds[1]))
-		return -errno;
-	fds[0] = open(ptsname(fds[1]), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (fds[0] < 0 || tcgetattr(fds[0], &tio))
-		return -errno;
-	cfmakeraw(&tio);
-	return tcsetattr(fds[0], TCSANOW, &tio) ? -errno : 0;
-}
-
 #define BIG	(256 << 10)
 
 FIXTURE_SETUP(stream)
@@ -118,7 +103,7 @@ FIXTURE_SETUP(stream)
 			SKIP(return, "no TCP over loopback here: %s", strerror(-ret));
 		break;
 	case PTY:
-		ret = make_pty(fds);
+		ret = make_raw_pty(fds);
 		if (ret)
 			SKIP(return, "no pseudo terminals here: %s", strerror(-ret));
 		break;

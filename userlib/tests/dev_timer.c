@@ -1,23 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Native timers: when they call back, what replaces, stops and ends them. */
-#include "dev.h"
-
-#include <iocp.h>
-
-#define MS	UINT64_C(1000000)
-#define HOUR	(3600 * 1000 * MS)
-
-static struct iocp_pool *make_pool(uint32_t concurrency, uint32_t max_threads)
-{
-	struct iocp_pool_params params = {
-		.port.concurrency = concurrency,
-		.max_threads = max_threads,
-	};
-	struct iocp_pool *pool;
-
-	CHECK_EQ(iocp_pool_create(&pool, &params), 0);
-	return pool;
-}
+#include "native.h"
 
 static struct iocp_timer *make_timer(struct iocp_pool *pool, iocp_timer_callback *callback,
 				     void *context)

@@ -1,27 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Native waits: any file, once, with a deadline; and what of a semaphore each one gets. */
-#include "dev.h"
-
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
-#include <iocp.h>
-
-#define MS	UINT64_C(1000000)
-#define HOUR	(3600 * 1000 * MS)
-
-static struct iocp_pool *make_pool(uint32_t concurrency, uint32_t max_threads)
-{
-	struct iocp_pool_params params = {
-		.port.concurrency = concurrency,
-		.max_threads = max_threads,
-	};
-	struct iocp_pool *pool;
-
-	CHECK_EQ(iocp_pool_create(&pool, &params), 0);
-	return pool;
-}
+#include "native.h"
 
 static struct iocp_wait *make_wait(struct iocp_pool *pool, iocp_wait_callback *callback,
 				   void *context)

@@ -1,20 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Native work objects, and what belongs to every callback: leaving the counts, limits, ends. */
-#include "dev.h"
-
-#include <iocp.h>
-
-static struct iocp_pool *make_pool(uint32_t concurrency, uint32_t max_threads)
-{
-	struct iocp_pool_params params = {
-		.port.concurrency = concurrency,
-		.max_threads = max_threads,
-	};
-	struct iocp_pool *pool;
-
-	CHECK_EQ(iocp_pool_create(&pool, &params), 0);
-	return pool;
-}
+#include "native.h"
 
 static struct iocp_work *make_work(struct iocp_pool *pool, uint32_t priority,
 				   iocp_work_callback *callback, void *context)
