@@ -488,12 +488,14 @@ static void note_thread(struct iocp_io *io, void *context, const struct iocp_pac
 	pthread_barrier_wait(&barrier);
 }
 
+/* Counted before and after: one that ends meanwhile must not stand for one that runs. */
 static bool all_wait(struct iocp_pool *pool)
 {
+	unsigned int threads = dev_threads();
 	struct iocp_stats stats;
 
 	CHECK_EQ(iocp_pool_stats(pool, &stats), 0);
-	return stats.waiting == dev_threads();
+	return stats.waiting == threads && dev_threads() == threads;
 }
 
 TEST(oldest_idle_thread_ends_first)
